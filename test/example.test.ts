@@ -4,7 +4,7 @@ import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
 import t, { type Test } from 'tap'
-import { openBrowser } from './helpers/browser.ts'
+import { openChromium } from './helpers/chromium.ts'
 import { freshDist } from './helpers/fresh-dist.ts'
 
 // The example imports the package by its own name, which is `dist`: build first, import then.
@@ -57,7 +57,7 @@ async function enterCode (page: Page, code: string) {
   await button(page, 'Sign in').click()
 }
 
-const browser = await openBrowser(t)
+const browser = await openChromium(t)
 
 t.test('logs in with the code from the inbox, refreshes, survives a reload and logs out', async (t) => {
   const { origin } = await startExample(t)

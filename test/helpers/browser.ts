@@ -1,19 +1,69 @@
-import { existsSync } from 'node:fs'
-import { chromium } from 'playwright-core'
-import type { Test } from 'tap'
+import type { FastifyInstance, InjectOptions } from 'fastify'
+import { remember } from './log.ts'
 
-const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
+export interface Answer {
+  status: number
+  body: any
+  headers: Record<string, string | string[] | undefined>
+  setCookies: readonly string[]
+}
 
-/** A headless Chromium with a profile of its own, closed when the test ends. No Chromium is a failure, never a skip. */
-export async function openBrowser (t: Test) {
-  if (!existsSync(executablePath)) {
-    throw new Error(`No Chromium at ${executablePath}: install the Debian package "chromium", or set CHROMIUM_PATH to yours`)
+/** A client with a cookie jar: what a browser sends and keeps, over `inject`. */
+export class Browser {
+  readonly cookies = new Map<string, string>()
+  #app: FastifyInstance
+  #ip: string
+
+  constructor (app: FastifyInstance, ip: string) {
+    this.#app = app
+    this.#ip = ip
   }
-  const browser = await chromium.launch({
-    executablePath,
-    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync']
-  })
-  t.teardown(() => browser.close())
-  return browser
+
+  async send ({ headers, ...request }: InjectOptions): Promise<Answer> {
+    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+    const response = await this.#app.inject({
+      remoteAddress: this.#ip,
+      ...request,
+      headers: { ...(cookie !== '' && { cookie }), ...headers }
+    })
+    const setCookies = [response.headers['set-cookie'] ?? []].flat()
+    for (const line of setCookies) this.#keep(line)
+    const text = response.body
+    return {
+      status: response.statusCode,
+      body: response.headers['content-type']?.toString().startsWith('application/json') ? response.json() : text,
+      headers: response.headers as Answer['headers'],
+      setCookies
+    }
+  }
+
+  #keep (line: string): void {
+    const [, name, value] = /^([^=]+)=([^;]*)/.exec(line)!
+    remember(value!)
+    if (/; Max-Age=0(;|$)/i.test(line)) this.cookies.delete(name!)
+    else this.cookies.set(name!, value!)
+  }
+
+  async post (url: string, body: unknown = {}, headers: Record<string, string> = {}): Promise<Answer> {
+    return await this.send({ method: 'POST', url, payload: body as object, headers })
+  }
+
+  async get (url: string, token?: string): Promise<Answer> {
+    return await this.send({ method: 'GET', url, headers: token === undefined ? {} : { authorization: `Bearer ${token}` } })
+  }
+
+  requestOtp = (email: string, extra: object = {}) => this.post('/auth/request-otp', { email, ...extra })
+  verifyOtp = (email: string, code: string, extra: object = {}) => this.post('/auth/verify-otp', { email, code, ...extra })
+  refresh = () => this.post('/auth/refresh')
+  logout = () => this.post('/auth/logout')
+
+  /** Asks for a code, enters it, and returns the access token. */
+  async login (email: string, codeFor: (email: string) => string): Promise<string> {
+    const requested = await this.requestOtp(email)
+    if (requested.status !== 200) throw new Error(`request-otp answered ${requested.status}: ${JSON.stringify(requested.body)}`)
+    const verified = await this.verifyOtp(email, codeFor(email))
+    if (verified.status !== 200) throw new Error(`verify-otp answered ${verified.status}: ${JSON.stringify(verified.body)}`)
+    remember(verified.body.access_token)
+    return verified.body.access_token
+  }
 }

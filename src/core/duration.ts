@@ -1,0 +1,18 @@
+const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+export const SECOND = 1_000
+export const MINUTE = 60_000
+export const HOUR = 3_600_000
+export const DAY = 86_400_000
+
+/**
+ * Reads a length of time.
+ *
+ * @param value a number of seconds, or a string such as `'15m'` (s, m, h, d)
+ * @returns milliseconds, or `undefined` where it is neither, or not finite, or negative
+ */
+export function parseDuration (value: unknown): number | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? Math.round(value * SECOND) : undefined
+  const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?) ?([smhd])$/.exec(value) : null
+  return match === null ? undefined : Math.round(Number(match[1]) * UNITS[match[2]!]!)
+}

@@ -1,0 +1,137 @@
+import { ReservedClaim } from '../errors.ts'
+import type { Clock, Random } from '../types.ts'
+import { SECOND } from './duration.ts'
+
+/** Signs and verifies with one key; `verify` throws on whatever is not a token of this key, algorithm, issuer and audience. */
+export interface JwtKey {
+  sign (claims: Record<string, unknown>): string
+  verify (token: string): Record<string, unknown>
+}
+
+/** Claims that the host may not set: they decide what a token is good for. */
+const RESERVED = new Set(['sub', 'sid', 'seq', 'jti', 'type', 'iat', 'exp', 'nbf', 'iss', 'aud'])
+
+/** The members of the header that we write; a token with any other (kid, jku, crit, …) is not ours. */
+const HEADER = new Set(['alg', 'typ'])
+
+export interface AccessToken {
+  userId: string
+  sessionId: string
+  /** All claims. */
+  claims: Readonly<Record<string, unknown>>
+}
+
+export interface RefreshToken {
+  userId: string
+  sessionId: string
+  seq: number
+}
+
+export interface Tokens {
+  /** @param expiresAt epoch milliseconds @throws ReservedClaim where a custom claim has a reserved name */
+  signAccess (token: { userId: string, sessionId: string, custom: Record<string, unknown>, expiresAt: number }): string
+  signRefresh (token: RefreshToken & { expiresAt: number }): string
+  /** @returns `null` for whatever is no live access token of this instance */
+  verifyAccess (token: string, options?: { evenExpired: boolean }): AccessToken | null
+  /** @returns `null` for whatever is no refresh token of this instance; `evenExpired` for logout, which takes old ones */
+  verifyRefresh (token: string, options?: { evenExpired: boolean }): RefreshToken | null
+}
+
+interface TokenOptions {
+  /** Newest first: the first signs, all verify. */
+  access: readonly JwtKey[]
+  refresh: readonly JwtKey[]
+  issuer?: string | undefined
+  audience?: string | undefined
+  clock: Clock
+  random: Random
+}
+
+export function createTokens ({ access, refresh, issuer, audience, clock, random }: TokenOptions): Tokens {
+  const instance = { ...(issuer !== undefined && { iss: issuer }), ...(audience !== undefined && { aud: audience }) }
+
+  function standardClaims (type: 'access' | 'refresh', userId: string, sessionId: string, expiresAt: number) {
+    return {
+      sub: userId,
+      sid: sessionId,
+      jti: random.bytes(16).toString('base64url'),
+      type,
+      iat: Math.floor(clock() / SECOND),
+      exp: Math.floor(expiresAt / SECOND),
+      ...instance
+    }
+  }
+
+  function verify (keys: readonly JwtKey[], type: 'access' | 'refresh', token: string, evenExpired: boolean) {
+    const claims = isCanonical(token) ? verifyWithAny(keys, token) : null
+    if (claims === null || claims['type'] !== type) return null
+    const { sub, sid, jti, iat, exp } = claims
+    if (!isText(sub) || !isText(sid) || !isText(jti) || typeof iat !== 'number' || typeof exp !== 'number') return null
+    // "On or after" the expiry is expired (RFC 7519, section 4.1.4), by the clock that the host handed in.
+    if (!evenExpired && exp * SECOND <= clock()) return null
+    return { userId: sub, sessionId: sid, claims }
+  }
+
+  return {
+    signAccess ({ userId, sessionId, custom, expiresAt }) {
+      const claims = Object.assign(Object.create(null) as Record<string, unknown>, custom)
+      for (const name of Object.keys(claims)) {
+        if (RESERVED.has(name)) throw new ReservedClaim(name)
+      }
+      return access[0]!.sign(Object.assign(claims, standardClaims('access', userId, sessionId, expiresAt)))
+    },
+
+    signRefresh ({ userId, sessionId, seq, expiresAt }) {
+      return refresh[0]!.sign({ ...standardClaims('refresh', userId, sessionId, expiresAt), seq })
+    },
+
+    verifyAccess: (token, { evenExpired } = { evenExpired: false }) => verify(access, 'access', token, evenExpired),
+
+    verifyRefresh (token, { evenExpired } = { evenExpired: false }) {
+      const verified = verify(refresh, 'refresh', token, evenExpired)
+      if (verified === null) return null
+      const { userId, sessionId, claims: { seq } } = verified
+      return Number.isSafeInteger(seq) ? { userId, sessionId, seq: seq as number } : null
+    }
+  }
+}
+
+/** The claims that the host set: what is left without the standard ones. Without a prototype, for their names are data. */
+export function customClaimsOf (claims: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const custom = Object.create(null) as Record<string, unknown>
+  for (const [name, value] of Object.entries(claims)) {
+    if (!RESERVED.has(name)) custom[name] = value
+  }
+  return custom
+}
+
+function verifyWithAny (keys: readonly JwtKey[], token: string): Record<string, unknown> | null {
+  for (const key of keys) {
+    try {
+      return key.verify(token)
+    } catch {
+      // Not of this key, or not valid at all: both are "no" here, and which of them is nobody's business.
+    }
+  }
+  return null
+}
+
+/**
+ * One token, one spelling: three parts in base64url without padding or stray bits, and our own header. Lenient decoders
+ * take many spellings of one signature (CVE-2022-25898 and its kin), which fools whatever is keyed by a token's text.
+ */
+function isCanonical (token: string): boolean {
+  const parts = token.split('.')
+  if (parts.length !== 3) return false
+  if (!parts.every((part) => part !== '' && Buffer.from(part, 'base64url').toString('base64url') === part)) return false
+  try {
+    const header: unknown = JSON.parse(Buffer.from(parts[0]!, 'base64url').toString())
+    return Object.keys(header as object).every((member) => HEADER.has(member))
+  } catch {
+    return false
+  }
+}
+
+function isText (value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
+}

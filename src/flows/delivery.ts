@@ -1,0 +1,60 @@
+import type { OtpAuthOptions, OtpMail } from '../types.ts'
+import type { Log } from './flow.ts'
+
+export type DeliveryOutcome = 'sent' | 'rejected' | 'timeout'
+
+/** Hands mails to the host's `sendOtp`, each with an outcome in bounded time, and knows which are still under way. */
+export interface Delivery {
+  /** Never rejects, whatever `sendOtp` does: throws, rejects, or never answers. */
+  send (mail: OtpMail): Promise<DeliveryOutcome>
+  /** Resolves once no mail is under way. */
+  settled (): Promise<void>
+}
+
+export function createDelivery (sendOtp: OtpAuthOptions['sendOtp'], timeout: number, log: Log): Delivery {
+  const underWay = new Set<Promise<DeliveryOutcome>>()
+
+  async function attempt (mail: OtpMail): Promise<DeliveryOutcome> {
+    try {
+      await sendOtp(mail)
+      return 'sent'
+    } catch (error) {
+      log.error({ err: withoutRecipient(error, mail) }, 'sendOtp failed')
+      return 'rejected'
+    }
+  }
+
+  async function attemptInTime (mail: OtpMail): Promise<DeliveryOutcome> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<DeliveryOutcome>((resolve) => { timer = setTimeout(resolve, timeout, 'timeout') })
+    try {
+      // The attempt itself never rejects, so one that loses the race leaves no unhandled rejection behind.
+      return await Promise.race([attempt(mail), late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  return {
+    async send (mail) {
+      const sending = attemptInTime(mail)
+      underWay.add(sending)
+      try {
+        return await sending
+      } finally {
+        underWay.delete(sending)
+      }
+    },
+
+    async settled () {
+      await Promise.all(underWay)
+    }
+  }
+}
+
+/** Mailers quote the recipient in their errors ("550 … user unknown"); some quote the mail. */
+function withoutRecipient (error: unknown, { email, code }: OtpMail): Error {
+  const hide = (text: string) => text.replaceAll(email, '[address]').replaceAll(code, '[code]')
+  const { name, message, code: reason } = error instanceof Error ? error as Error & { code?: unknown } : { name: 'Error', message: String(error) }
+  return Object.assign(new Error(hide(message)), { name }, typeof reason === 'string' && { code: hide(reason) })
+}

@@ -1,0 +1,38 @@
+import type { Keys } from '../core/keys.ts'
+import type { Keyring } from '../core/subject.ts'
+import type { Tokens } from '../core/tokens.ts'
+import type { ResolvedOptions } from '../options.ts'
+import type { OtpAuthStorage } from '../storage/storage.ts'
+import type { AccessStep, OtpAuthEvent, OtpAuthUser, OtpMail } from '../types.ts'
+import type { Delivery } from './delivery.ts'
+
+/** What every flow works with. */
+export interface Flow {
+  options: ResolvedOptions
+  /** Fails closed: see `storage/fail-closed.ts`. */
+  storage: OtpAuthStorage
+  tokens: Tokens
+  keys: Keys
+  keyring: Keyring
+  delivery: Delivery
+  log: Log
+  emit: (event: OtpAuthEvent) => void
+}
+
+/** What a flow may say to the operator: outcomes and ids, never an address, a code, a token or a cookie. */
+export interface Log {
+  info (fields: object, message: string): void
+  warn (fields: object, message: string): void
+  error (fields: object, message: string): void
+}
+
+/** The host's request, handed through to its own callbacks and looked at by none of the flows. */
+export type HostRequest = OtpMail['request']
+
+/** Asks the host whether the address may go on; everybody may where it set no `isAllowed`. */
+export async function isAllowed (
+  { options }: Flow, email: string, user: object | null, request: HostRequest, step: AccessStep
+): Promise<boolean> {
+  if (options.isAllowed === undefined) return true
+  return await options.isAllowed({ email, user: (user ?? undefined) as OtpAuthUser | undefined, request, step }) === true
+}

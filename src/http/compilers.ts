@@ -1,0 +1,46 @@
+import { TypeCompiler } from '@sinclair/typebox/compiler'
+import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
+import type { FastifySerializerCompiler } from 'fastify/types/schema.js'
+import type { TSchema } from '@sinclair/typebox'
+import type { AnswerError } from '../errors.ts'
+
+/**
+ * Gives a context our own validator, serializer and JSON parser, whatever the host's are: a host that coerces types would
+ * turn `["123456"]` and `true` into codes, and one that knows other schemas could not read ours.
+ */
+export function useOwnCompilers (context: FastifyInstance): void {
+  context.setValidatorCompiler(validatorCompiler)
+  context.setSerializerCompiler(serializerCompiler)
+  context.removeAllContentTypeParsers()
+  const parseJson = context.getDefaultJsonParser('error', 'error')
+  context.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    // Front ends send the content type on requests without a body, too.
+    if (body === '') return done(null, undefined)
+    parseJson(request, body as string, done)
+  })
+  // Fastify validates a missing body as null; ours are objects whose fields may all be missing.
+  context.addHook('preValidation', async (request) => { request.body ??= {} })
+}
+
+const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema }) => {
+  const compiled = TypeCompiler.Compile(schema)
+  return (value) => {
+    if (compiled.Check(value)) return { value }
+    const first = compiled.Errors(value).First()!
+    return { error: [{ keyword: 'type', instancePath: first.path, schemaPath: '', params: {}, message: describe(first.path, first.message) }] }
+  }
+}
+
+/** Fastify puts "body" and the path before the message. */
+function describe (path: string, message: string): string {
+  return path === '' ? message : message.replace(/^Expected/, 'expected').replace('Unexpected property', 'is not expected here')
+}
+
+const serializerCompiler: FastifySerializerCompiler<unknown> = () => (answer) =>
+  JSON.stringify(answer instanceof Error ? errorBody(answer) : answer)
+
+/** An error as it goes out: Fastify's four fields, the message once more as `detail`, and the extras of some of ours. */
+function errorBody (error: AnswerError & { code?: string, error?: string }): Record<string, unknown> {
+  const { statusCode, code, error: name, message, attemptsRemaining, retryAfter } = error
+  return { statusCode, code, error: name, message, detail: message, attemptsRemaining, retryAfter }
+}

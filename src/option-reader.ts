@@ -1,0 +1,103 @@
+import { DAY, SECOND, parseDuration } from './core/duration.ts'
+import { InvalidOption } from './errors.ts'
+import type { RouteOptions } from './types.ts'
+
+export type OptionReader = ReturnType<typeof optionReader>
+
+/** Reads options one by one, remembers which were read, and names the one that is wrong. */
+export function optionReader (given: Record<string, unknown>, path: string) {
+  const known = new Set<string>()
+
+  function fail (name: string, expected: string): never {
+    throw new InvalidOption(`${path}${name} must be ${expected}; got ${describe(given[name])}`)
+  }
+
+  function optional (name: string, isRight: (value: unknown) => boolean, expected: string): unknown {
+    known.add(name)
+    const value = given[name]
+    if (value !== undefined && !isRight(value)) fail(name, expected)
+    return value
+  }
+
+  return {
+    name: (name: string) => known.add(name),
+    optional,
+
+    required (name: string, isRight: (value: unknown) => boolean, expected: string): unknown {
+      return optional(name, isRight, expected) ?? fail(name, expected)
+    },
+
+    optionalFunction: <T>(name: string) => optional(name, isFunction, 'a function') as T | undefined,
+
+    boolean: (name: string, byDefault: boolean) =>
+      (optional(name, (value) => typeof value === 'boolean', 'true or false') ?? byDefault) as boolean,
+
+    integer (name: string, byDefault: number, { min, max = 1_000_000 }: { min: number, max?: number }): number {
+      const isRight = (value: unknown) => Number.isInteger(value) && (value as number) >= min && (value as number) <= max
+      return (optional(name, isRight, `a whole number from ${min} to ${max}`) ?? byDefault) as number
+    },
+
+    duration (name: string, byDefault: number, { min, max = 3650 * DAY }: { min: number, max?: number }): number {
+      const isRight = (value: unknown) => {
+        const length = parseDuration(value)
+        return length !== undefined && length >= min && length <= max
+      }
+      const expected = `a number of seconds, or a string such as "15m", from ${min / SECOND} to ${max / SECOND} seconds`
+      const value = optional(name, isRight, expected)
+      return value === undefined ? byDefault : parseDuration(value)!
+    },
+
+    oneOf<T extends string> (name: string, byDefault: T, values: readonly T[]): T {
+      const expected = values.map((value) => `"${value}"`).join(' or ')
+      return (optional(name, (value) => values.includes(value as T), expected) ?? byDefault) as T
+    },
+
+    matching: (name: string, byDefault: string, pattern: RegExp, expected: string) =>
+      (optional(name, (value) => typeof value === 'string' && pattern.test(value), expected) ?? byDefault) as string,
+
+    optionalText: (name: string, pattern = /./, expected = 'a text that is not empty') =>
+      optional(name, (value) => typeof value === 'string' && pattern.test(value), expected) as string | undefined,
+
+    object: (name: string) => (optional(name, isPlainObject, 'an object') ?? {}) as Record<string, unknown>,
+
+    origins (name: string): readonly string[] {
+      const isOrigin = (value: unknown) => typeof value === 'string' && URL.canParse(value) && new URL(value).origin === value
+      const expected = 'an array of origins such as "https://app.example", with no path and no slash at the end'
+      return (optional(name, (value) => Array.isArray(value) && value.every(isOrigin), expected) ?? []) as string[]
+    },
+
+    routeOptions (name: string) {
+      const route = optionReader(this.object(name), `${path}${name}.`)
+      const hooks = (value: unknown) => isFunction(value) || (Array.isArray(value) && value.every(isFunction))
+      const options = {
+        onRequest: route.optional('onRequest', hooks, 'a function or an array of functions'),
+        preHandler: route.optional('preHandler', hooks, 'a function or an array of functions'),
+        config: route.object('config')
+      }
+      route.refuseUnknown()
+      return options as RouteOptions
+    },
+
+    refuseUnknown (): void {
+      for (const name of Object.keys(given)) {
+        if (!known.has(name)) {
+          throw new InvalidOption(`${path}${name} is no option; expected one of ${[...known].join(', ')}`)
+        }
+      }
+    }
+  }
+}
+
+/** Says what came without saying its content, which may be a secret. */
+function describe (value: unknown): string {
+  if (typeof value === 'number' || typeof value === 'boolean' || value === null || value === undefined) return String(value)
+  return Array.isArray(value) ? 'an array' : `a ${typeof value}`
+}
+
+export function isFunction (value: unknown): boolean {
+  return typeof value === 'function'
+}
+
+export function isPlainObject (value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

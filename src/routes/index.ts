@@ -1,0 +1,26 @@
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import { useOwnCompilers } from '../http/compilers.ts'
+import type { HttpContext } from '../http/context.ts'
+import { refuseCrossSite } from '../http/cross-site.ts'
+import { warnOfUntrustedProxy } from '../http/proxy.ts'
+import { logoutRoute } from './logout.ts'
+import { refreshRoute } from './refresh.ts'
+import { requestOtpRoute } from './request-otp.ts'
+import { verifyOtpRoute } from './verify-otp.ts'
+
+/** The four routes, in a context of their own: a plugin that breaks out of its context would ignore the prefix. */
+export function routes (context: HttpContext): FastifyPluginAsync {
+  return async (scope: FastifyInstance) => {
+    const { options, log } = context.flow
+    useOwnCompilers(scope)
+    scope.addHook('onRequest', warnOfUntrustedProxy(log))
+    scope.addHook('onRequest', async (request) => refuseCrossSite(request, options.trustedOrigins))
+    // In onSend, so that errors have it too, whoever answers them.
+    scope.addHook('onSend', async (request, reply) => { reply.header('cache-control', 'no-store') })
+
+    requestOtpRoute(scope, context)
+    verifyOtpRoute(scope, context)
+    refreshRoute(scope, context)
+    logoutRoute(scope, context)
+  }
+}

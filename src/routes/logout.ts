@@ -1,0 +1,25 @@
+import type { FastifyInstance } from 'fastify'
+import { logout } from '../flows/logout.ts'
+import { presentedBearer } from '../http/bearer.ts'
+import { withErrorHeaders } from '../http/error-headers.ts'
+import type { HttpContext } from '../http/context.ts'
+import { presentedRefreshToken } from './presented-refresh-token.ts'
+import { BODY_LIMIT, logoutResponse, sessionBody, type SessionInput } from './schemas.ts'
+
+export function logoutRoute (scope: FastifyInstance, context: HttpContext): void {
+  const { flow, cookies } = context
+  const { options } = flow
+
+  scope.post<{ Body: SessionInput }>('/logout', {
+    ...options.routes.logout,
+    bodyLimit: BODY_LIMIT,
+    schema: { body: sessionBody(options.refreshTokenDelivery), response: logoutResponse }
+  }, withErrorHeaders(async (request, reply) => {
+    await logout(flow, {
+      refreshToken: presentedRefreshToken(request, context),
+      accessToken: presentedBearer(request)?.token
+    })
+    if (options.refreshTokenDelivery !== 'body') cookies.refresh.clear(reply)
+    return { message: 'Logged out' }
+  }))
+}

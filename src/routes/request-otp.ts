@@ -1,0 +1,38 @@
+import { finished } from 'node:stream'
+import type { FastifyInstance } from 'fastify'
+import { readDevice } from '../core/device.ts'
+import { SECOND } from '../core/duration.ts'
+import { networkOf } from '../core/network.ts'
+import { requestOtp } from '../flows/request-otp.ts'
+import { withErrorHeaders } from '../http/error-headers.ts'
+import type { HttpContext } from '../http/context.ts'
+import { BODY_LIMIT, RequestOtpBody, requestOtpResponse, type RequestOtpInput } from './schemas.ts'
+
+export function requestOtpRoute (scope: FastifyInstance, { flow, cookies }: HttpContext): void {
+  const { options, keys } = flow
+
+  scope.post<{ Body: RequestOtpInput }>('/request-otp', {
+    ...options.routes.requestOtp,
+    bodyLimit: BODY_LIMIT,
+    schema: { body: RequestOtpBody, response: requestOtpResponse }
+  }, withErrorHeaders(async (request, reply) => {
+    const { email, request_id: requestId } = request.body
+    const requested = await requestOtp(flow, {
+      email,
+      requestId: requestId ?? cookies.request.read(request),
+      device: readDevice(cookies.device.read(request), keys.device, options.clock()),
+      network: networkOf(request.ip),
+      request
+    })
+    // Once the answer is out, or the client gone.
+    finished(reply.raw, requested.afterAnswer)
+    cookies.request.set(reply, requested.requestId, options.otpExpiry)
+    return {
+      message: 'If this address can receive a code, one is on its way',
+      request_id: requested.requestId,
+      expires_in: Math.floor(options.otpExpiry / SECOND),
+      resend_after: Math.ceil(options.cooldown / SECOND),
+      code_length: requested.codeLength
+    }
+  }))
+}

@@ -1,0 +1,262 @@
+import type { FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
+import type { OtpAuthStorage } from './storage/storage.ts'
+
+/** What every user has. */
+export interface OtpAuthUserBase {
+  id: string | number | bigint
+  /** The normalised address. */
+  email: string
+  /** Whether a code sent to the address was ever entered. */
+  isVerified: boolean
+}
+
+/**
+ * The type of `request.user`. Merge your own columns into it, and narrow the inherited ones:
+ *
+ * ```ts
+ * declare module 'fastify-otp-auth' {
+ *   interface OtpAuthUser { id: number, company: string | null }
+ * }
+ * ```
+ */
+export interface OtpAuthUser extends OtpAuthUserBase {}
+
+/** The type of `request.customClaims`: merge in what your `getAdditionalClaims` returns. */
+export interface OtpAuthClaims {}
+
+/** A length of time: a number of **seconds**, or a string such as `'30s'`, `'15m'`, `'12h'`, `'7d'`. */
+export type Duration = number | string
+
+/** One mail to send. */
+export interface OtpMail {
+  /** The normalised address that was stored, never the text that was typed. */
+  email: string
+  /** The code: digits, or 13 characters of Crockford's base 32 once the failure budget is spent. */
+  code: string
+  expiresAt: Date
+  /**
+   * Whether nobody has proven this address yet. Where delivery is awaited, doing more work for one than for the other
+   * tells a stranger which it is.
+   */
+  isNewUser: boolean
+  request: FastifyRequest
+}
+
+/** The moment at which `isAllowed` is asked. */
+export type AccessStep = 'request' | 'verify' | 'refresh'
+
+/** Limits on mails with codes. Whole numbers >= 1; `reservePerDay` may be 0. */
+export interface SendBudget {
+  /** Mails to one mailbox in an hour. @default 5 */
+  perHour?: number
+  /** Mails to one mailbox in a day. @default 10 */
+  perDay?: number
+  /** Mails to one mailbox in a day beyond `perDay`, for networks that had sent it nothing for 24 h. @default 10 */
+  reservePerDay?: number
+  /** Mails that one network (IPv4 /24, IPv6 /56) sends to one mailbox in an hour. @default 3 */
+  perNetworkPerHour?: number
+  /** Mails in an hour to a browser that has logged in to the address before. @default 5 */
+  perDevicePerHour?: number
+  /** The same in a day. @default 10 */
+  perDevicePerDay?: number
+}
+
+/** Limits on wrong codes. Whole numbers >= 1. */
+export interface FailureBudget {
+  /** Wrong codes for one address in a day. @default 20 */
+  perDay?: number
+  /** Wrong codes for one address with no right one between them. NIST SP 800-63B allows 100. @default 100 */
+  inARow?: number
+}
+
+/** Attributes of the refresh cookie; the request and device cookies share `secure` and `sameSite`. */
+export interface CookieOptions {
+  /** `false` for plain http in development: the names lose their `__Host-` prefix. @default true */
+  secure?: boolean
+  /** `'none'` for a page on another site, which must also be in `trustedOrigins`. @default 'lax' */
+  sameSite?: 'strict' | 'lax' | 'none'
+  /** @default '/' */
+  path?: string
+  /** Shares the refresh cookie with subdomains, each of which can then read it. @default none: this host alone */
+  domain?: string
+  /** CHIPS: a jar for each top-level site. @default false */
+  partitioned?: boolean
+}
+
+/** What a route of ours takes from the host. */
+export type RouteOptions = Pick<RouteShorthandOptions, 'onRequest' | 'preHandler' | 'config'>
+
+/** Something that happened. No event holds a code, a token, a cookie or an address. */
+export type OtpAuthEvent =
+  | { type: 'otp.requested', subject: string, codeLength: number }
+  | { type: 'otp.refused', subject: string, reason: 'send-budget' | 'failure-budget' }
+  | { type: 'otp.verified', subject: string, userId: string, sessionId: string, isNewUser: boolean }
+  | { type: 'otp.failed', subject: string, failuresInDay: number, failuresInARow: number }
+  | { type: 'failure-budget.spent', subject: string }
+  | { type: 'delivery.failed', subject: string, reason: 'rejected' | 'timeout' }
+  | { type: 'session.refreshed', userId: string, sessionId: string }
+  | { type: 'session.ended', userId: string, sessionId: string, reason: 'logout' | 'replaced' | 'revoked' }
+  | { type: 'session.theft', userId: string, sessionId: string }
+
+/** Time, in epoch milliseconds. */
+export type Clock = () => number
+
+/** Randomness; tests hand in their own. */
+export interface Random {
+  /** Cryptographically strong bytes. */
+  bytes (size: number): Buffer
+  /** A uniform whole number from 0 to below `max`. */
+  int (max: number): number
+}
+
+/** The options of the plugin. Every length of time is a {@link Duration}. */
+export interface OtpAuthOptions {
+  /** Where users, challenges, budgets and sessions are kept: one of the shipped adapters or your own. */
+  storage: OtpAuthStorage
+  /**
+   * At least 32 bytes, from a generator of random bytes. An array rotates: the first signs, all verify.
+   * Every purpose has a key of its own, derived by HKDF (RFC 5869).
+   */
+  secretKey: string | Buffer | ReadonlyArray<string | Buffer>
+  /** Sends one code. What it throws or rejects with is logged and answered `OTP_AUTH_DELIVERY_FAILED` where awaited. */
+  sendOtp: (mail: OtpMail) => Promise<void> | void
+  /** Names the instance, in its keys and (any but the default) its cookies. @default 'otp_auth' */
+  name?: string
+  /** @default '/auth' */
+  prefix?: string
+  /** @default '15m' */
+  accessTokenLifetime?: Duration
+  /** Idle: each refresh starts it anew. @default '7d' */
+  refreshTokenLifetime?: Duration
+  /** Absolute: from the login, whatever is refreshed. @default '30d' */
+  sessionLifetime?: Duration
+  /** How long the step before the current one of a refresh token still works, for parallel tabs and lost answers. @default '30s' */
+  refreshGracePeriod?: Duration
+  /** Where refresh tokens travel. @default 'cookie' */
+  refreshTokenDelivery?: 'cookie' | 'body' | 'both'
+  /** Digits in a code, 6 to 12. @default 6 */
+  otpLength?: number
+  /** At most 10 minutes (NIST SP 800-63B). @default '10m' */
+  otpExpiry?: Duration
+  /** Guesses per request. @default 5 */
+  maxOtpAttempts?: number
+  /** The cool-down between two mails to one mailbox, in seconds (or a string). @default 60 */
+  otpRateLimitSeconds?: Duration
+  sendBudget?: SendBudget
+  failureBudget?: FailureBudget
+  /**
+   * What follows a spent failure budget: codes too long to guess, or no codes until the window ends. `'refuse'` lets a
+   * stranger lock an owner out; it is for front ends that can only take the short code. @default 'long-code'
+   */
+  onFailureBudget?: 'long-code' | 'refuse'
+  /** Refuses guesses that come without the id of their request. @default false */
+  requireRequestId?: boolean
+  /** `false`: unknown addresses get the same answers and no mail. @default true */
+  autoCreateUser?: boolean
+  /** The host's own columns of a user made at first proof. */
+  newUserFields?: (context: { email: string, request: FastifyRequest }) => Record<string, unknown> | Promise<Record<string, unknown>>
+  /** Domain lists, banned users: a refused one gets the same answers as anybody, and no mail. @default everybody */
+  isAllowed?: (context: {
+    email: string
+    user?: OtpAuthUser
+    request: FastifyRequest
+    step: AccessStep
+  }) => boolean | Promise<boolean>
+  /**
+   * Whether the answer waits for the mail. @default `true` where every address gets one (`autoCreateUser` on, no
+   * `isAllowed`), else `false`, for the time would tell
+   */
+  awaitDelivery?: boolean
+  /** @default '10s' */
+  deliveryTimeout?: Duration
+  /** Claims of the host's own in access tokens. Throws where one is reserved. */
+  getAdditionalClaims?: (context: {
+    user: OtpAuthUser
+    request?: FastifyRequest
+  }) => Record<string, unknown> | Promise<Record<string, unknown>>
+  /** `iss` of both tokens, set and required. */
+  issuer?: string
+  /** `aud` of both tokens, set and required. */
+  audience?: string
+  /** @default 'HS256' */
+  algorithm?: 'HS256' | 'HS384' | 'HS512'
+  /** Every code is zeros and short secrets are allowed; refused in production and with secure cookies. @default false */
+  developerMode?: boolean
+  cookie?: CookieOptions
+  /** Origins of other sites that may call the routes, e.g. `'https://app.example'`. @default none */
+  trustedOrigins?: readonly string[]
+  /** Hooks and config for our routes, e.g. a CAPTCHA before `/request-otp`. */
+  routes?: {
+    requestOtp?: RouteOptions
+    verifyOtp?: RouteOptions
+    refresh?: RouteOptions
+    logout?: RouteOptions
+  }
+  /**
+   * Turns what was typed into one spelling of the address, or throws. What it returns must still be a plain address;
+   * non-ASCII local parts are allowed then.
+   */
+  normalizeEmail?: (typed: string) => string
+  /** `false`: the host calls `app.otpAuth.cleanup()`. @default '1h' */
+  cleanupInterval?: Duration | false
+  /** Told of everything that happens; what it throws is logged and goes no further. */
+  onEvent?: (event: OtpAuthEvent) => void | Promise<void>
+  /** @default Date.now */
+  clock?: Clock
+  /** @default node:crypto */
+  random?: Random
+}
+
+/** Tokens of one login. */
+export interface IssuedTokens {
+  accessToken: string
+  refreshToken: string
+  /** Seconds until the access token ends. */
+  expiresIn: number
+  sessionId: string
+}
+
+/** One live login of a user. */
+export interface SessionInfo {
+  id: string
+  createdAt: Date
+  /** The last rotation of its refresh token. */
+  refreshedAt: Date | null
+  expiresAt: Date
+}
+
+/** How many rows a cleanup removed. */
+export interface CleanupCount {
+  challenges: number
+  budgets: number
+  sessions: number
+}
+
+/** The programmatic side: `app.otpAuth`. */
+export interface OtpAuth {
+  /**
+   * Starts a session for a user that the host has authenticated by itself.
+   *
+   * @param user a row or document of the users table
+   * @param reply where given, the refresh cookie is set on it as `refreshTokenDelivery` says
+   */
+  issueTokens (user: object, reply?: FastifyReply): Promise<IssuedTokens>
+  /** Ends a session at once, in every process. @returns whether it lived */
+  revokeSession (id: string): Promise<boolean>
+  /** Ends all sessions of a user. @returns how many */
+  revokeAllSessions (userId: string | number | bigint): Promise<number>
+  /** The live sessions of a user, newest first. */
+  listSessions (userId: string | number | bigint): Promise<SessionInfo[]>
+  /** Removes what has been over for an hour, in batches of at most 1,000 rows, while logins go on. */
+  cleanup (): Promise<CleanupCount>
+}
+
+/** What a guard knows of the request, beside `request.user`. */
+export interface OtpAuthRequest {
+  sessionId: string
+  /** All claims of the access token. */
+  claims: Readonly<Record<string, unknown>>
+}
+
+/** A guard, for `onRequest` or `preHandler`; always in an array. */
+export type Guard = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
