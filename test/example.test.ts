@@ -79,6 +79,7 @@ t.test('logs in with the code from the inbox, refreshes, survives a reload and l
 
   await button(page, 'Refresh').click()
   await page.getByText('You have a new access token.').waitFor()
+  t.equal(await focused(page), 'refresh')
 
   await page.reload()
   await heading(page, 'You are signed in')
