@@ -3,10 +3,10 @@ import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Test } from 'tap'
-import otpAuth, { type OtpAuthEvent, type OtpAuthOptions, type OtpMail } from '../../src/index.ts'
+import otpAuth, { type OtpAuthEvent, type OtpAuthOptions, type OtpAuthStorage, type OtpMail } from '../../src/index.ts'
 import { drizzleStorage, migrations } from '../../src/storage/drizzle/sqlite.ts'
 import { Browser } from './browser.ts'
-import { logStream } from './log.ts'
+import { leaks, logStream, remember } from './log.ts'
 
 /** A time for the clock to start at; a real one, with milliseconds. */
 export const START = Date.UTC(2026, 0, 15, 12, 0, 0, 123)
@@ -35,7 +35,7 @@ export interface TestApp {
   mails: OtpMail[]
   events: OtpAuthEvent[]
   client: Sqlite.Database
-  storage: OtpAuthOptions['storage']
+  storage: OtpAuthStorage
   /** A browser of its own: its own cookies, its own network address. */
   browser (ip?: string): Browser
   /** The newest code that was mailed to the address. */
@@ -60,15 +60,22 @@ export async function buildApp (t: Test, { before, after, fastify, ...options }:
   t.teardown(async () => {
     await app.close()
     client.close()
+    const leaked = leaks()
+    if (leaked.length > 0) throw new Error(`the log holds secrets: ${leaked.join(' ')}`)
   })
   await before?.(app)
   await app.register(otpAuth, {
     secretKey: 'a secret of the tests, of 32 bytes or more',
-    sendOtp: async (mail) => { mails.push(mail) },
     onEvent: (event) => { events.push(event) },
     clock,
     cleanupInterval: false,
     ...options,
+    sendOtp: async (mail) => {
+      remember(mail.email)
+      remember(mail.code)
+      mails.push(mail)
+      await options.sendOtp?.(mail)
+    },
     storage
   })
   app.get('/me', { onRequest: [app.authenticate] }, async (request) => request.user)
@@ -85,6 +92,11 @@ export async function buildApp (t: Test, { before, after, fastify, ...options }:
     browser: (ip = '192.0.2.1') => new Browser(app, ip),
     codeFor: (email) => mails.findLast((mail) => mail.email === email)!.code
   }
+}
+
+/** The storage with some of its verbs replaced; the others are the real ones. */
+export function withVerbs (storage: OtpAuthStorage, verbs: Partial<OtpAuthStorage>): OtpAuthStorage {
+  return { ...storage, ...verbs }
 }
 
 /** A code that is surely not `code`. */

@@ -55,7 +55,11 @@ export class Browser {
   }
 
   async post (url: string, body: unknown = {}, headers: Record<string, string> = {}): Promise<Answer> {
-    return await this.send({ method: 'POST', url, payload: body as object, headers })
+    remember((body as { email?: string }).email)
+    const answer = await this.send({ method: 'POST', url, payload: body as object, headers })
+    remember(answer.body.access_token)
+    remember(answer.body.refresh_token)
+    return answer
   }
 
   async get (url: string, token?: string): Promise<Answer> {
@@ -73,7 +77,6 @@ export class Browser {
     if (requested.status !== 200) throw new Error(`request-otp answered ${requested.status}: ${JSON.stringify(requested.body)}`)
     const verified = await this.verifyOtp(email, codeFor(email))
     if (verified.status !== 200) throw new Error(`verify-otp answered ${verified.status}: ${JSON.stringify(verified.body)}`)
-    remember(verified.body.access_token)
     return verified.body.access_token
   }
 }

@@ -1,0 +1,217 @@
+import type { BrowserContextOptions, Page } from 'playwright-core'
+import type { OtpAuthOptions } from '../src/index.ts'
+import Database from 'better-sqlite3'
+import { drizzle } from 'drizzle-orm/better-sqlite3'
+import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
+import t, { type Test } from 'tap'
+import { openChromium } from './helpers/chromium.ts'
+import { freshDist } from './helpers/fresh-dist.ts'
+
+// The example imports the package by its own name, which is `dist`: build first, import then.
+freshDist()
+const { buildExample } = await import('../examples/shared/app.ts')
+const { drizzleStorage, migrations } = await import('fastify-otp-auth/drizzle/sqlite')
+
+/** The example on a free port with a database in memory. */
+async function startExample (t: Test, otpAuth: Partial<OtpAuthOptions> = {}) {
+  const sqlite = new Database(':memory:')
+  const db = drizzle(sqlite)
+  migrate(db, migrations)
+  const app = await buildExample({ storage: drizzleStorage(db), closeDatabase: () => sqlite.close(), logger: false, otpAuth })
+  t.teardown(() => app.close())
+  const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }))
+  return { app, origin: `http://localhost:${port}` }
+}
+
+/** A browser that nobody has used yet, on the example's page. What its scripts complain about fails the test. */
+async function openPage (t: Test, origin: string, options: BrowserContextOptions = {}) {
+  const context = await browser.newContext({ baseURL: origin, ...options })
+  t.teardown(() => context.close())
+  context.setDefaultTimeout(15_000)
+  context.on('weberror', (error) => t.fail('a script threw', { error: error.error() }))
+  const page = await context.newPage()
+  await page.goto('/')
+  return page
+}
+
+const heading = (page: Page, name: string) => page.getByRole('heading', { name }).waitFor()
+const button = (page: Page, name: string | RegExp) => page.getByRole('button', { name })
+const focused = (page: Page) => page.locator(':focus').getAttribute('id')
+
+async function askForCode (page: Page, email: string) {
+  await page.getByLabel('E-mail address').fill(email)
+  await button(page, 'Send me a code').click()
+  await heading(page, 'Enter your code')
+}
+
+/** The newest code in the inbox, opened by the link on the page. */
+async function codeFromInbox (page: Page) {
+  const [inbox] = await Promise.all([page.waitForEvent('popup'), page.getByRole('link', { name: 'Open the inbox' }).click()])
+  const code = await inbox.locator('code').first().textContent()
+  await inbox.close()
+  return code!
+}
+
+async function enterCode (page: Page, code: string) {
+  await page.getByLabel('Code').fill(code)
+  await button(page, 'Sign in').click()
+}
+
+const browser = await openChromium(t)
+
+t.test('logs in with the code from the inbox, refreshes, survives a reload and logs out', async (t) => {
+  const { origin } = await startExample(t)
+  const page = await openPage(t, origin)
+  await heading(page, 'Sign in')
+  t.equal(await focused(page), 'email')
+
+  await askForCode(page, 'Ada@Example.com')
+  t.equal(await focused(page), 'code-input')
+  t.equal(await page.getByLabel('Code').getAttribute('autocomplete'), 'one-time-code')
+  t.match(await button(page, /New code in/).textContent(), /^New code in (1:00|0:5\d)$/)
+  t.ok(await button(page, /New code in/).isDisabled())
+  await enterCode(page, await codeFromInbox(page))
+
+  await heading(page, 'You are signed in')
+  t.equal(await focused(page), 'profile-title')
+  t.match(await page.locator('#profile-email').textContent(), /^ada@example\.com$/i)
+  await page.getByText(/^expires in 1[45]:\d\d$/).waitFor()
+
+  await button(page, 'Refresh').click()
+  await page.getByText('You have a new access token.').waitFor()
+  t.equal(await focused(page), 'refresh')
+
+  await page.reload()
+  await heading(page, 'You are signed in')
+
+  await button(page, 'Log out').click()
+  await page.getByText('You are signed out.').waitFor()
+  await page.reload()
+  await heading(page, 'Sign in')
+})
+
+t.test('takes a pasted code with a space in it', async (t) => {
+  const { origin } = await startExample(t)
+  const page = await openPage(t, origin, { permissions: ['clipboard-read', 'clipboard-write'] })
+  await askForCode(page, 'paste@example.com')
+  const code = await codeFromInbox(page)
+  const spaced = `${code.slice(0, 3)} ${code.slice(3)}`
+
+  // By way of the real clipboard: typed text would not meet a limit on the field's length.
+  await page.evaluate(`navigator.clipboard.writeText('${spaced}')`)
+  await page.getByLabel('Code').focus()
+  await page.keyboard.press('ControlOrMeta+V')
+  t.equal(await page.getByLabel('Code').inputValue(), spaced)
+  await page.keyboard.press('Enter')
+  await heading(page, 'You are signed in')
+})
+
+t.test('a wrong code says how many tries are left, and the right one still works', async (t) => {
+  const { origin } = await startExample(t)
+  const page = await openPage(t, origin)
+  await askForCode(page, 'wrong@example.com')
+  const code = await codeFromInbox(page)
+  const wrong = code === '000000' ? '111111' : '000000'
+
+  await enterCode(page, wrong)
+  await page.getByRole('alert').getByText('4 tries left.').waitFor()
+  t.equal(await focused(page), 'code-input')
+  t.equal(await page.getByLabel('Code').getAttribute('aria-invalid'), 'true')
+  await enterCode(page, wrong)
+  await page.getByRole('alert').getByText('3 tries left.').waitFor()
+
+  await enterCode(page, code)
+  await heading(page, 'You are signed in')
+  t.equal(await page.getByRole('alert').textContent(), '')
+})
+
+t.test('sends a new code once the wait is over', async (t) => {
+  const { app, origin } = await startExample(t, { otpRateLimitSeconds: 1 })
+  const page = await openPage(t, origin)
+  await askForCode(page, 'again@example.com')
+  await button(page, 'Send a new code').click()
+  await page.getByText('A new code is on its way.').waitFor()
+  t.equal((await app.inject('/inbox/mails')).json().length, 2)
+  await enterCode(page, await codeFromInbox(page))
+  await heading(page, 'You are signed in')
+})
+
+t.test('an address that has to wait can still enter the code it got', async (t) => {
+  const { origin } = await startExample(t)
+  const page = await openPage(t, origin)
+  await askForCode(page, 'wait@example.com')
+  await page.reload()
+  await askForCode(page, 'wait@example.com')
+  await page.getByRole('alert').getByText('Too many requests').waitFor()
+  t.ok(await button(page, /New code in/).isDisabled())
+  await enterCode(page, await codeFromInbox(page))
+  await heading(page, 'You are signed in')
+})
+
+t.test('asks for letters too once codes are long', async (t) => {
+  const { origin } = await startExample(t, { otpRateLimitSeconds: 1, failureBudget: { perDay: 1 } })
+  const page = await openPage(t, origin)
+  await askForCode(page, 'long@example.com')
+  t.equal(await page.getByLabel('Code').getAttribute('inputmode'), 'numeric')
+  const code = await codeFromInbox(page)
+  await enterCode(page, code === '000000' ? '111111' : '000000')
+  await page.getByRole('alert').getByText('tries left').waitFor()
+
+  await button(page, 'Send a new code').click()
+  await page.getByText('(13 letters and digits)').waitFor()
+  t.equal(await page.getByLabel('Code').getAttribute('inputmode'), 'text')
+  const long = await codeFromInbox(page)
+  t.match(long, /^[0-9A-HJKMNP-TV-Z]{13}$/)
+  await enterCode(page, long.toLowerCase())
+  await heading(page, 'You are signed in')
+})
+
+t.test('shows what is wrong with an address, and takes another one', async (t) => {
+  const { origin } = await startExample(t)
+  const page = await openPage(t, origin)
+  await page.getByLabel('E-mail address').fill('nobody@localhost')
+  await button(page, 'Send me a code').click()
+  await page.getByRole('alert').getByText('email').waitFor()
+  t.equal(await focused(page), 'email')
+
+  await askForCode(page, 'first@example.com')
+  await button(page, 'Use another address').click()
+  await askForCode(page, 'second@example.com')
+  t.equal(await page.locator('#sent-to').textContent(), 'second@example.com')
+})
+
+t.test('notices on refresh that the session has ended elsewhere', async (t) => {
+  const { origin } = await startExample(t)
+  const page = await openPage(t, origin)
+  await askForCode(page, 'tabs@example.com')
+  await enterCode(page, await codeFromInbox(page))
+  await heading(page, 'You are signed in')
+
+  const other = await page.context().newPage()
+  await other.goto('/')
+  await button(other, 'Log out').click()
+  await heading(other, 'Sign in')
+
+  await button(page, 'Refresh').click()
+  await heading(page, 'Sign in')
+  t.not(await page.getByRole('alert').textContent(), '')
+})
+
+t.test('guards its routes and escapes what strangers typed', async (t) => {
+  const { app } = await startExample(t)
+  t.equal((await app.inject('/me')).statusCode, 401)
+  t.equal((await app.inject('/billing')).statusCode, 401)
+
+  const email = "o'neil&co@example.com"
+  const asked = await app.inject({ method: 'POST', url: '/auth/request-otp', payload: { email } })
+  t.equal(asked.statusCode, 200)
+  const { code } = (await app.inject('/inbox/mails')).json()[0]
+  const { payload: html } = await app.inject('/inbox')
+  t.match(html, 'o&#39;neil&#38;co@example.com')
+  t.notMatch(html, email)
+
+  const { access_token: token } = (await app.inject({ method: 'POST', url: '/auth/verify-otp', payload: { email, code } })).json()
+  const headers = { authorization: `Bearer ${token}` }
+  t.match((await app.inject({ url: '/me', headers })).json(), { email, isVerified: true })
+  t.match((await app.inject({ url: '/billing', headers })).json(), { billedTo: email })
+})

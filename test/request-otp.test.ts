@@ -1,0 +1,230 @@
+import t from 'tap'
+import { buildApp, wrongCode } from './helpers/app.ts'
+
+const HOUR = 3600
+const DAY = 24 * HOUR
+
+t.test('one mail in a cool-down: none after 59 seconds, one after 60, and the clicks between cost nothing', async (t) => {
+  const { browser, clock, mails, client } = await buildApp(t)
+  const anna = browser()
+  t.equal((await anna.requestOtp('anna@example.com')).status, 200)
+  for (let click = 0; click < 6; click++) {
+    const refused = await anna.requestOtp('anna@example.com')
+    t.match(refused, { status: 429, body: { code: 'OTP_AUTH_TOO_MANY_REQUESTS', retryAfter: 60 }, headers: { 'retry-after': '60' } })
+    t.same(refused.setCookies, [])
+  }
+  clock.advance(59)
+  t.match(await anna.requestOtp('anna@example.com'), { status: 429, body: { retryAfter: 1 } })
+  clock.advance(1)
+  t.equal((await anna.requestOtp('anna@example.com')).status, 200)
+  t.equal(mails.length, 2)
+  t.equal(client.prepare('select max(short_count) as n from otp_budgets').pluck().get(), 2)
+})
+
+t.test('plus tags everywhere, and dots at Gmail, are one mailbox but not one account', async (t) => {
+  const { browser, mails } = await buildApp(t)
+  const eve = browser()
+  t.equal((await eve.requestOtp('v+1@example.com')).status, 200)
+  t.equal((await eve.requestOtp('v+2@example.com')).status, 429)
+  t.equal((await eve.requestOtp('v.x@gmail.com')).status, 200)
+  t.equal((await eve.requestOtp('vx@googlemail.com')).status, 429)
+  t.equal((await eve.requestOtp('v.x@example.com')).status, 200)
+  t.equal((await eve.requestOtp('vx@example.com')).status, 200)
+  t.same(mails.map(({ email }) => email), ['v+1@example.com', 'v.x@gmail.com', 'v.x@example.com', 'vx@example.com'])
+})
+
+t.test('one network sends three mails an hour to a mailbox, and its refusal gives the mailbox its budget back', async (t) => {
+  const { browser, clock, mails } = await buildApp(t)
+  for (const host of [1, 2, 3]) {
+    t.equal((await browser(`192.0.2.${host}`).requestOtp('anna@example.com')).status, 200)
+    clock.advance(60)
+  }
+  const refused = await browser('192.0.2.4').requestOtp('anna@example.com')
+  t.match(refused, { status: 429, body: { retryAfter: HOUR - 180 } })
+  const elsewhere = browser('198.51.100.1')
+  t.equal((await elsewhere.requestOtp('anna@example.com')).status, 200, 'neither cool-down nor hour was used up by the refusal')
+  clock.advance(60)
+  t.equal((await elsewhere.requestOtp('anna@example.com')).status, 200)
+  clock.advance(60)
+  t.match(await elsewhere.requestOtp('anna@example.com'), { status: 429, body: { retryAfter: HOUR - 300 } }, 'five in the hour')
+  t.equal(mails.length, 5)
+})
+
+t.test('past the day of a mailbox, known networks wait and a network new to it draws on the reserve', async (t) => {
+  const { browser, clock, mails, events } = await buildApp(t, { sendBudget: { perHour: 100, perDay: 4, reservePerDay: 2 }, otpLength: 8 })
+  const ask = (network: number) => browser(`10.0.${network}.1`).requestOtp('anna@example.com')
+  for (const network of [1, 1, 2, 2]) {
+    t.equal((await ask(network)).status, 200)
+    clock.advance(60)
+  }
+  const refused = await ask(1)
+  t.match(refused, { status: 429, body: { retryAfter: DAY - 240 } })
+  t.match(events.at(-1), { type: 'otp.refused', reason: 'send-budget' })
+  t.equal((await ask(3)).status, 200, 'a network that had sent nothing')
+  t.equal((await ask(4)).status, 429, 'the reserve has the cool-down, too')
+  clock.advance(60)
+  t.equal((await ask(3)).status, 429, 'it is known now')
+  t.equal((await ask(4)).status, 200)
+  clock.advance(60)
+  t.equal((await ask(5)).status, 429, 'the reserve is spent')
+  t.equal(mails.length, 6)
+
+  clock.advance(DAY - 360)
+  t.equal((await ask(1)).status, 200, 'the window began with its first mail')
+})
+
+t.test('without a reserve a spent day is spent for all', async (t) => {
+  const { browser, clock } = await buildApp(t, { sendBudget: { perDay: 1, reservePerDay: 0 } })
+  t.equal((await browser('10.0.1.1').requestOtp('anna@example.com')).status, 200)
+  clock.advance(60)
+  t.match(await browser('10.0.2.1').requestOtp('anna@example.com'), { status: 429, body: { retryAfter: DAY - 60 } })
+})
+
+t.test('a browser that has logged in before has send budgets of its own', async (t) => {
+  const { browser, clock, codeFor } = await buildApp(t, { sendBudget: { perDay: 1, reservePerDay: 0, perDevicePerHour: 2 } })
+  const owner = browser()
+  await owner.login('anna@example.com', codeFor)
+  t.equal((await browser().requestOtp('anna@example.com')).status, 429)
+  t.equal((await owner.requestOtp('anna@example.com')).status, 200, 'neither the mailbox nor its cool-down holds the owner up')
+  t.match(await owner.requestOtp('anna@example.com'), { status: 429, body: { retryAfter: 60 } }, 'the device has a cool-down')
+  clock.advance(60)
+  t.equal((await owner.requestOtp('anna@example.com')).status, 200)
+  clock.advance(60)
+  t.match(await owner.requestOtp('anna@example.com'), { status: 429, body: { retryAfter: HOUR - 120 } }, 'and an hour')
+  t.equal((await owner.requestOtp('other@example.com')).status, 200, 'the cookie speaks for one subject')
+  clock.advance(60)
+  t.equal((await owner.requestOtp('other@example.com')).status, 429, 'for any other the public budgets hold')
+})
+
+t.test('a request that carries the id of a live challenge keeps it, starts its tries anew and leaves the older code good', async (t) => {
+  const { browser, clock, codeFor } = await buildApp(t)
+  const anna = browser()
+  const first = await anna.requestOtp('anna@example.com')
+  const firstCode = codeFor('anna@example.com')
+  await anna.verifyOtp('anna@example.com', wrongCode(firstCode))
+  clock.advance(300)
+  const second = await anna.requestOtp('anna@example.com')
+  t.equal(second.body.request_id, first.body.request_id)
+  const wrong = await anna.verifyOtp('anna@example.com', wrongCode(codeFor('anna@example.com')))
+  t.equal(wrong.body.attemptsRemaining, 4)
+  clock.advance(299)
+  t.equal((await anna.verifyOtp('anna@example.com', firstCode)).status, 200, 'the first code lives until its own expiry')
+})
+
+t.test('the code before the newest ends with its own expiry', async (t) => {
+  const { browser, clock, codeFor } = await buildApp(t)
+  const anna = browser()
+  await anna.requestOtp('anna@example.com')
+  const firstCode = codeFor('anna@example.com')
+  clock.advance(300)
+  await anna.requestOtp('anna@example.com')
+  clock.advance(300)
+  t.equal((await anna.verifyOtp('anna@example.com', firstCode)).status, 401)
+  t.equal((await anna.verifyOtp('anna@example.com', codeFor('anna@example.com'))).status, 200)
+})
+
+t.test('an id that is unknown, ended, consumed or of another subject is never adopted', async (t) => {
+  const { browser, clock, codeFor } = await buildApp(t)
+  const planted = 'AAAAAAAAAAAAAAAAAAAAAA'
+  const eve = browser('203.0.113.1')
+  const evesOwn = (await eve.requestOtp('eve@example.com')).body.request_id
+  const used = (await eve.requestOtp('used@example.com')).body.request_id
+  await eve.verifyOtp('used@example.com', codeFor('used@example.com'), { request_id: used })
+  const ended = (await eve.requestOtp('anna@example.com')).body.request_id
+  clock.advance(600)
+
+  for (const id of [planted, evesOwn, used, ended, '']) {
+    for (const by of ['body', 'cookie']) {
+      const anna = browser()
+      if (by === 'cookie') anna.cookies.set('__Host-otp_request', id)
+      const email = `anna-${by}-${id.slice(0, 4).toLowerCase().replace(/[^a-z]/g, '')}@example.com`
+      const requested = await anna.requestOtp(email, by === 'body' ? { request_id: id } : {})
+      t.equal(requested.status, 200)
+      t.not(requested.body.request_id, id)
+      t.match(requested.body.request_id, /^[\w-]{22}$/)
+    }
+  }
+  const again = await browser().requestOtp('anna@example.com', { request_id: ended })
+  t.not(again.body.request_id, ended)
+})
+
+t.test('the id in the body wins over the one in the cookie', async (t) => {
+  const { browser, clock } = await buildApp(t)
+  const first = (await browser().requestOtp('anna@example.com')).body.request_id
+  clock.advance(60)
+  const anna = browser()
+  await anna.requestOtp('anna@example.com')
+  clock.advance(60)
+  t.equal((await anna.requestOtp('anna@example.com', { request_id: first })).body.request_id, first)
+})
+
+t.test('with autoCreateUser off an unknown address gets the same answer and no mail', async (t) => {
+  const { browser, clock, client, mails } = await buildApp(t, { autoCreateUser: false })
+  client.prepare("insert into otp_users (id, email, is_verified) values ('1', 'anna@example.com', 1)").run()
+  const known = await browser().requestOtp('anna@example.com')
+  const unknown = await browser().requestOtp('nobody@example.com')
+  const shape = ({ status, body, headers }: typeof known) => ({
+    status, body: { ...body, request_id: null }, headers: Object.keys(headers).sort()
+  })
+  t.same(shape(unknown), shape(known))
+  t.same(mails.map(({ email }) => email), ['anna@example.com'])
+  for (const code of ['000000', '123456', '999999']) {
+    t.equal((await browser().verifyOtp('nobody@example.com', code, { request_id: unknown.body.request_id })).status, 401)
+  }
+  clock.advance(59)
+  t.match(await browser().requestOtp('nobody@example.com'), { status: 429, body: { retryAfter: 1 } })
+})
+
+t.test('a user who was deleted between request and proof is not made again with autoCreateUser off', async (t) => {
+  const { browser, client, codeFor } = await buildApp(t, { autoCreateUser: false })
+  client.prepare("insert into otp_users (id, email, is_verified) values ('1', 'anna@example.com', 1)").run()
+  const anna = browser()
+  await anna.requestOtp('anna@example.com')
+  client.prepare('delete from otp_users').run()
+  t.match(await anna.verifyOtp('anna@example.com', codeFor('anna@example.com')), { status: 401, body: { code: 'OTP_AUTH_INVALID_CODE' } })
+  t.equal(client.prepare('select count(*) from otp_users').pluck().get(), 0)
+})
+
+t.test('isAllowed is asked at each step; a refused address gets the same answers and no mail', async (t) => {
+  const asked: string[] = []
+  const banned = new Set(['eve@example.com'])
+  const { browser, clock, mails, codeFor, client } = await buildApp(t, {
+    isAllowed: ({ email, user, step }) => {
+      asked.push(`${step} ${user === undefined ? 'stranger' : user.email}`)
+      return !banned.has(email)
+    }
+  })
+  t.equal((await browser().requestOtp('eve@example.com')).status, 200)
+  t.same(mails, [])
+  const anna = browser()
+  await anna.login('anna@example.com', codeFor)
+  t.same(asked, ['request stranger', 'request stranger', 'verify stranger'])
+  t.equal((await anna.refresh()).status, 200)
+
+  clock.advance(60)
+  await anna.requestOtp('anna@example.com')
+  banned.add('anna@example.com')
+  t.match(await anna.refresh(), { status: 401, body: { code: 'OTP_AUTH_INVALID_REFRESH_TOKEN' } })
+  t.match(await anna.verifyOtp('anna@example.com', codeFor('anna@example.com')), { status: 401, body: { code: 'OTP_AUTH_INVALID_CODE' } })
+  t.same(asked.slice(3), ['refresh anna@example.com', 'request anna@example.com', 'refresh anna@example.com', 'verify anna@example.com'])
+  t.equal(client.prepare('select count(*) from otp_sessions').pluck().get(), 1)
+})
+
+t.test('no user is made before an address is proven', async (t) => {
+  const { browser, client } = await buildApp(t)
+  await browser().requestOtp('anna@example.com')
+  t.equal(client.prepare('select count(*) from otp_users').pluck().get(), 0)
+})
+
+t.test('what is stored of a code is neither the code nor a bare hash of it', async (t) => {
+  const { browser, client, codeFor } = await buildApp(t)
+  await browser().requestOtp('anna@example.com')
+  const { createHash } = await import('node:crypto')
+  const code = codeFor('anna@example.com')
+  const dump = JSON.stringify(['otp_challenges', 'otp_budgets', 'otp_sessions', 'otp_users']
+    .map((table) => client.prepare(`select * from ${table}`).all()))
+  t.notMatch(dump, `"${code}"`)
+  for (const encoding of ['hex', 'base64', 'base64url'] as const) {
+    t.notOk(dump.includes(createHash('sha256').update(code).digest(encoding)))
+  }
+})
