@@ -36,7 +36,7 @@ export async function otpAuth (host: FastifyInstance, given: OtpAuthOptions): Pr
   const context = { flow, cookies: await createCookies(host, options) }
 
   decorate(host, context)
-  await host.register(routes(context), { prefix: options.prefix })
+  await host.register(routes(host, context), { prefix: options.prefix })
 
   reportAtBoot(host, flow)
   scheduleCleanup(host, flow)

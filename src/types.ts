@@ -95,7 +95,7 @@ export type OtpAuthEvent =
   | { type: 'failure-budget.spent', subject: string }
   | { type: 'delivery.failed', subject: string, reason: 'rejected' | 'timeout' }
   | { type: 'session.refreshed', userId: string, sessionId: string }
-  | { type: 'session.ended', userId: string, sessionId: string, reason: 'logout' | 'replaced' | 'revoked' }
+  | { type: 'session.ended', userId: string, sessionId: string, reason: 'logout' | 'replaced' }
   | { type: 'session.theft', userId: string, sessionId: string }
 
 /** Time, in epoch milliseconds. */

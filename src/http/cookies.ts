@@ -26,11 +26,12 @@ interface Attributes {
 }
 
 /**
- * The cookies are parsed and written by the functions of @fastify/cookie alone, never through its request and reply: how
- * the host registered it (another hook, default attributes, signed cookies), or whether it did, then changes nothing here.
+ * The cookies are written by @fastify/cookie's serializer alone, never through its request and reply, and read from the
+ * header: how the host registered it (another hook, default attributes, signed cookies, an encoding of its own), or
+ * whether it did, then changes nothing here.
  */
 export async function createCookies (host: FastifyInstance, { cookie, name }: Pick<ResolvedOptions, 'cookie' | 'name'>): Promise<Cookies> {
-  const { parseCookie, serializeCookie } = await cookieFunctions(host)
+  const serializeCookie = await cookieSerializer(host)
   const { secure, sameSite, path, domain, partitioned } = cookie
   const suffix = name === DEFAULT_NAME ? '' : `_${name}`
 
@@ -46,7 +47,7 @@ export async function createCookies (host: FastifyInstance, { cookie, name }: Pi
     }
     return {
       name: fullName,
-      read: (request) => parseCookie(request.headers.cookie ?? '')[fullName],
+      read: (request) => valueOf(request.headers.cookie ?? '', fullName),
       set: (reply, value, maxAge) => write(reply, value, Math.floor(maxAge / SECOND)),
       clear: (reply) => write(reply, '', 0)
     }
@@ -59,14 +60,19 @@ export async function createCookies (host: FastifyInstance, { cookie, name }: Pi
   }
 }
 
+/** The first cookie of that name, as it stands: none of our values needs an encoding. */
+function valueOf (header: string, name: string): string | undefined {
+  const pair = header.split(';').map((text) => text.trim()).find((text) => text.startsWith(`${name}=`))
+  return pair?.slice(name.length + 1)
+}
+
 /** From the host's @fastify/cookie, which cannot be registered a second time, or from one of our own in a context apart. */
-async function cookieFunctions (host: FastifyInstance): Promise<Pick<FastifyInstance, 'parseCookie' | 'serializeCookie'>> {
-  const of = ({ parseCookie, serializeCookie }: FastifyInstance) => ({ parseCookie, serializeCookie })
-  if (host.hasDecorator('parseCookie')) return of(host)
+async function cookieSerializer (host: FastifyInstance): Promise<FastifyInstance['serializeCookie']> {
+  if (host.hasDecorator('serializeCookie')) return host.serializeCookie
   let own = host
   await host.register(async (context) => {
     own = context
     await context.register(fastifyCookie, { hook: false })
   })
-  return of(own)
+  return own.serializeCookie
 }

@@ -12,7 +12,7 @@ export function withErrorHeaders<Route extends RouteGenericInterface, Result> (
     try {
       return await handle(request, reply)
     } catch (error) {
-      reply.headers((error as AnswerError).headers ?? {})
+      reply.headers((error as AnswerError | undefined)?.headers ?? {})
       throw error
     }
   }

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { useOwnCompilers } from '../http/compilers.ts'
 import type { HttpContext } from '../http/context.ts'
 import { refuseCrossSite } from '../http/cross-site.ts'
+import { useErrorHandlerOf } from '../http/error-handler.ts'
 import { warnOfUntrustedProxy } from '../http/proxy.ts'
 import { logoutRoute } from './logout.ts'
 import { refreshRoute } from './refresh.ts'
@@ -9,10 +10,11 @@ import { requestOtpRoute } from './request-otp.ts'
 import { verifyOtpRoute } from './verify-otp.ts'
 
 /** The four routes, in a context of their own: a plugin that breaks out of its context would ignore the prefix. */
-export function routes (context: HttpContext): FastifyPluginAsync {
+export function routes (host: FastifyInstance, context: HttpContext): FastifyPluginAsync {
   return async (scope: FastifyInstance) => {
     const { options, log } = context.flow
     useOwnCompilers(scope)
+    useErrorHandlerOf(host, scope)
     scope.addHook('onRequest', warnOfUntrustedProxy(log))
     scope.addHook('onRequest', async (request) => refuseCrossSite(request, options.trustedOrigins))
     // In onSend, so that errors have it too, whoever answers them.

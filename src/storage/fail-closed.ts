@@ -37,5 +37,6 @@ export function withoutValues (error: unknown): Error {
   let innermost = error
   while (innermost instanceof Error && innermost.cause instanceof Error) innermost = innermost.cause
   const { message, code } = innermost instanceof Error ? innermost as Error & { code?: unknown } : { message: String(innermost) }
-  return Object.assign(new Error(message), code === undefined ? {} : { code })
+  // In the message, for a logger that follows causes prints their messages alone.
+  return new Error(code === undefined ? message : `${message} (${String(code)})`)
 }

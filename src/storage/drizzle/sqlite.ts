@@ -130,7 +130,7 @@ export function drizzleStorage (
     },
 
     async insertUser ({ email, fields }) {
-      const values = { ...missingId(users.id, fields), ...fields, email, isVerified: true }
+      const values = { ...missingId(users.id, fields), ...fields, email, isVerified: false }
       try {
         const [row] = write(() => connection.insert(users as typeof defaultUsers).values(values).returning().all())
         return { user: toRecord(row)! }

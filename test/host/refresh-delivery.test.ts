@@ -1,0 +1,139 @@
+import t from 'tap'
+import { buildApp } from '../helpers/app.ts'
+
+const ANNA = 'anna@example.com'
+const REFUSED = { status: 401, body: { code: 'OTP_AUTH_INVALID_REFRESH_TOKEN' }, setCookies: [] }
+const COOKIE = '__Host-refresh_token'
+
+t.test('delivery by body: tokens travel in bodies alone, and the rotated one must be kept', async (t) => {
+  const { browser, codeFor, clock } = await buildApp(t, { refreshTokenDelivery: 'body' })
+  const anna = browser()
+  await anna.requestOtp(ANNA)
+  const verified = await anna.verifyOtp(ANNA, codeFor(ANNA))
+  const first = verified.body.refresh_token
+  t.type(first, 'string')
+  t.notOk(anna.cookies.has(COOKIE))
+  t.notOk(verified.setCookies.some((line) => line.startsWith(COOKIE)))
+
+  const refreshed = await anna.post('/auth/refresh', { refresh_token: first })
+  t.match(refreshed, { status: 200, body: { access_token: String, token_type: 'bearer', expires_in: 900, refresh_token: String }, setCookies: [] })
+  const second = refreshed.body.refresh_token
+  t.not(second, first)
+  clock.advance(31)
+  t.match(await anna.post('/auth/refresh', { refresh_token: second }), { status: 200 })
+  t.match(await anna.post('/auth/refresh'), REFUSED, 'none')
+  t.match(await anna.post('/auth/refresh', {}, { cookie: `${COOKIE}=${second}` }), REFUSED, 'a cookie is not read')
+
+  const logout = await anna.post('/auth/logout', { refresh_token: second })
+  t.match(logout, { status: 200, setCookies: [] })
+  t.match(await anna.get('/me', refreshed.body.access_token), { status: 401 })
+})
+
+t.test('delivery by both: the body wins over the cookie, to refresh and to log out', async (t) => {
+  const { browser, codeFor, clock } = await buildApp(t, { refreshTokenDelivery: 'both' })
+  const login = async () => {
+    clock.advance(60)
+    const one = browser()
+    await one.requestOtp(ANNA)
+    const { body } = await one.verifyOtp(ANNA, codeFor(ANNA))
+    return { browser: one, refresh: body.refresh_token as string, access: body.access_token as string }
+  }
+  const phone = await login()
+  const laptop = await login()
+  t.equal(laptop.browser.cookies.get(COOKIE), laptop.refresh, 'one token, two ways')
+
+  t.match(await laptop.browser.post('/auth/refresh', { refresh_token: 'bad' }), REFUSED, 'a bad one in the body is not made good by the cookie')
+  t.match(await laptop.browser.post('/auth/refresh', { refresh_token: '' }), REFUSED)
+  t.match(await laptop.browser.post('/auth/logout', { refresh_token: phone.refresh }), { status: 200 })
+  t.match(await laptop.browser.get('/me', phone.access), { status: 401 }, 'the session of the body ended')
+  t.match(await laptop.browser.get('/me', laptop.access), { status: 200 }, 'the cookie\'s did not')
+
+  const byCookie = await laptop.browser.post('/auth/refresh', {}, { cookie: `${COOKIE}=${laptop.refresh}` })
+  t.match(byCookie, { status: 200, body: { refresh_token: String }, setCookies: [/^__Host-refresh_token=/] })
+})
+
+t.test('delivery by cookie: a refresh token in a body is refused, none is given in one', async (t) => {
+  const { browser, codeFor } = await buildApp(t)
+  const anna = browser()
+  await anna.requestOtp(ANNA)
+  const verified = await anna.verifyOtp(ANNA, codeFor(ANNA))
+  t.notOk('refresh_token' in verified.body)
+  const token = anna.cookies.get(COOKIE)!
+  for (const url of ['/auth/refresh', '/auth/logout']) {
+    for (const value of [token, '', null]) {
+      t.match(await anna.post(url, { refresh_token: value }), { status: 400, body: { code: 'FST_ERR_VALIDATION' }, setCookies: [] })
+    }
+  }
+  t.match(await anna.get('/me', verified.body.access_token), { status: 200 }, 'nobody was logged out')
+  t.notOk('refresh_token' in (await anna.refresh()).body)
+})
+
+t.test('in any delivery wrong types of a refresh token are 400', async (t) => {
+  for (const refreshTokenDelivery of ['body', 'both'] as const) {
+    const { browser } = await buildApp(t, { refreshTokenDelivery })
+    for (const value of [null, 1, true, ['x'], { $ne: '' }, 'x'.repeat(4097)]) {
+      for (const url of ['/auth/refresh', '/auth/logout']) {
+        t.match(await browser().post(url, { refresh_token: value }), { status: 400, body: { code: 'FST_ERR_VALIDATION' } }, JSON.stringify(value))
+      }
+    }
+  }
+})
+
+t.test('logout by bearer token alone, good or expired', async (t) => {
+  for (const wait of [0, 3600]) {
+    const { browser, codeFor, clock, events } = await buildApp(t)
+    const anna = browser()
+    const token = await anna.login(ANNA, codeFor)
+    clock.advance(wait)
+    t.match(await browser().post('/auth/logout', {}, { authorization: `Bearer ${token}` }), { status: 200, setCookies: [/Max-Age=0/] })
+    t.match(events.at(-1), { type: 'session.ended', reason: 'logout' })
+    t.match(await anna.refresh(), REFUSED)
+    t.match(await anna.get('/me', token), { status: 401 })
+  }
+})
+
+t.test('logout by a refresh token of any step, and by one that is over', async (t) => {
+  const { browser, codeFor, clock, events } = await buildApp(t)
+  const anna = browser()
+  await anna.login(ANNA, codeFor)
+  const old = anna.cookies.get(COOKIE)!
+  for (let step = 0; step < 3; step++) {
+    clock.advance(31)
+    t.match(await anna.refresh(), { status: 200 })
+  }
+  t.match(await browser().post('/auth/logout', {}, { cookie: `${COOKIE}=${old}` }), { status: 200, body: { message: 'Logged out' } })
+  t.match(events.at(-1), { type: 'session.ended', reason: 'logout' }, 'an old step is no theft here')
+  t.match(await anna.refresh(), REFUSED)
+
+  clock.advance(60)
+  await anna.login(ANNA, codeFor)
+  clock.advance(8 * 86_400)
+  const count = events.length
+  t.match(await anna.refresh(), REFUSED)
+  t.match(await anna.logout(), { status: 200, setCookies: [/Max-Age=0/] })
+  t.match(events.slice(count), [{ type: 'session.ended', reason: 'logout' }])
+})
+
+t.test('logout by nothing, or by what is no token, answers 200 and clears the cookie', async (t) => {
+  const { browser, codeFor, events } = await buildApp(t)
+  const anna = browser()
+  const token = await anna.login(ANNA, codeFor)
+  const count = events.length
+  const refreshCookie = anna.cookies.get(COOKIE)!
+  for (const headers of [{}, { cookie: `${COOKIE}=x` }, { authorization: 'Bearer x' }, { authorization: 'Basic x' },
+    { cookie: `${COOKIE}=${token}` }, { authorization: `Bearer ${refreshCookie}` }] as Array<Record<string, string>>) {
+    const answer = await browser().post('/auth/logout', {}, headers)
+    t.match(answer, { status: 200, body: { message: 'Logged out' }, setCookies: [/^__Host-refresh_token=; Max-Age=0/] })
+  }
+  t.equal(events.length, count)
+  t.match(await anna.get('/me', token), { status: 200 }, 'tokens of one kind are none of the other')
+})
+
+t.test('logout twice is one end', async (t) => {
+  const { app, browser, codeFor, events } = await buildApp(t)
+  const anna = browser()
+  const token = await anna.login(ANNA, codeFor)
+  const headers = { cookie: `${COOKIE}=${anna.cookies.get(COOKIE)}`, authorization: `Bearer ${token}` }
+  for (let time = 0; time < 2; time++) t.match(await app.inject({ method: 'POST', url: '/auth/logout', headers }), { statusCode: 200 })
+  t.equal(events.filter(({ type }) => type === 'session.ended').length, 1)
+})
