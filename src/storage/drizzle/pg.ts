@@ -121,7 +121,7 @@ export function drizzleStorage (db: PostgresDatabase, options: DrizzleStorageOpt
     },
 
     async takeBudget ({ key, now, cooldown, short, long }) {
-      // The insert of a first event has no condition.
+      // The statement's insert, and a window that starts anew, count one without a look at the limit.
       if (short.limit < 1 || long.limit < 1) return false
       const taken = await run(statements.takeBudget.execute({
         key,
