@@ -23,8 +23,8 @@ export interface DrizzleStorageOptions {
    * Milliseconds that a statement may take, the wait for a free connection included, before the verb rejects.
    *
    * A statement that was given up may still run later, as one may whose connection breaks before the answer. That lets
-   * nothing through: what it counts or revokes should have been, a code that it accepts is used up, and a session that it
-   * stores or advances has tokens that nobody got.
+   * nothing through: what it counts, revokes or verifies was due anyway, a code that it accepts is used up, and a session
+   * that it stores or advances has tokens that nobody got (whose session was advanced without them may have to log in anew).
    *
    * @default 5000
    */
