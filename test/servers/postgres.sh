@@ -35,7 +35,7 @@ case $command in
     as_postgres "cd '$directory' && '$bin/initdb' --pgdata=data --username=postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync" >&2
     as_postgres "cd '$directory' && '$bin/pg_ctl' start --pgdata=data --wait --silent --log=log --options=\"\
       -c listen_addresses=127.0.0.1 -c port=$port -c unix_socket_directories='' -c max_connections=200 -c fsync=off\"" \
-      >&2 || { cat "$directory/log" >&2; exit 1; }
+      >&2 || { cat "$directory/log" >&2; rm -rf "$directory"; exit 1; }
     echo "postgres://postgres@127.0.0.1:$port/postgres"
     ;;
   stop)

@@ -204,10 +204,10 @@ export function prepareStatements (db: Database, users: typeof defaultUsers, nam
       revokedAt: value('revokedAt')
     })),
 
-    // One round trip. Each row is found by its own primary key: the two ids, of two types, are never compared.
+    // One round trip. Each row is found by its own primary key: the two ids, of two types, are never compared. Nor is
+    // `user_id`, whose index the planner may take for the better one, and then read all the sessions of that user.
     loadSession: prepared(db.select({ session: sessions, user: users }).from(sessions)
-      .innerJoin(users, eq(users.id, value('id')))
-      .where(and(eq(sessions.id, value('sessionId')), eq(sessions.userId, value('userId')))).$withCache(false)),
+      .innerJoin(users, eq(users.id, value('id'))).where(eq(sessions.id, value('sessionId'))).$withCache(false)),
 
     rotateSession: prepared(db.update(sessions).set({
       seq: sql`${sessions.seq} + 1`,

@@ -190,8 +190,8 @@ export function drizzleStorage (db: PostgresDatabase, options: DrizzleStorageOpt
       const id = parseId(users.id, userId)
       if (id === undefined) return null
       try {
-        const [found] = await run(statements.loadSession.execute({ id, sessionId, userId }))
-        return found === undefined ? null : { session: found.session, user: toRecord(found.user)! }
+        const [found] = await run(statements.loadSession.execute({ id, sessionId }))
+        return found?.session.userId === userId ? { session: found.session, user: toRecord(found.user)! } : null
       } catch (error) {
         // A value that the type of the column cannot have, such as no uuid in a uuid's place: no row has it.
         if (sqlStateClass(error) === '22') return null
