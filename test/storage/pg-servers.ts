@@ -109,7 +109,8 @@ export async function openEmpty ({ handles }: TestPostgres): Promise<Conformance
   const [db] = handles
   await db.execute(sql`truncate otp_users, otp_challenges, otp_budgets, otp_sessions`)
   return {
-    storages: handles.map((handle) => drizzleStorage(handle)),
+    // A race on a busy machine may take its time.
+    storages: handles.map((handle) => drizzleStorage(handle, { timeout: 60_000 })),
     async insertUserRow (user) {
       const [row] = await db.insert(users).values(user).returning()
       return row!.id
