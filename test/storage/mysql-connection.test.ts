@@ -5,7 +5,7 @@ import { migrate } from 'drizzle-orm/mysql2/migrator'
 import type { Pool } from 'mysql2/promise'
 import t, { type Test } from 'tap'
 import { drizzleStorage, migrations } from '../../src/storage/drizzle/mysql.ts'
-import { createDatabase, guess, mysqlUrl, newChallenge, newSession, withSetup } from '../helpers/mysql.ts'
+import { createDatabase, guess, mysqlUrl, newChallenge, newSession, withSetup } from './mysql-database.ts'
 
 const skip = mysqlUrl === undefined ? 'TEST_MYSQL_URL is not set' : false
 

@@ -127,6 +127,8 @@ export function drizzleStorage (db: MySql2Database<any>, options: DrizzleStorage
 
     // Each of the statements takes the whole or nothing; the last one is for a row that came up since the first.
     async takeBudget ({ key, now, cooldown, short, long }) {
+      // The insert, and a window that starts anew, count one without a look at the limit.
+      if (short.limit < 1 || long.limit < 1) return false
       const values = {
         key,
         now,
