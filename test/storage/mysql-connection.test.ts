@@ -1,10 +1,10 @@
 import { Cache } from 'drizzle-orm/cache/core'
-import { withReplicas } from 'drizzle-orm/mysql-core'
+import { getTableConfig, withReplicas } from 'drizzle-orm/mysql-core'
 import { drizzle } from 'drizzle-orm/mysql2'
 import { migrate } from 'drizzle-orm/mysql2/migrator'
 import type { Pool } from 'mysql2/promise'
 import t, { type Test } from 'tap'
-import { drizzleStorage, migrations } from '../../src/storage/drizzle/mysql.ts'
+import { budgets, challenges, drizzleStorage, migrations, sessions } from '../../src/storage/drizzle/mysql.ts'
 import { createDatabase, guess, mysqlUrl, newChallenge, newSession, withSetup } from './mysql-database.ts'
 
 const skip = mysqlUrl === undefined ? 'TEST_MYSQL_URL is not set' : false
@@ -16,15 +16,14 @@ async function open (t: Test) {
   return { database, pool, storage: drizzleStorage(drizzle(pool)) }
 }
 
-/** A pool that does something just before the first statement that looks like this. */
-function before (pool: Pool, pattern: RegExp, act: () => Promise<unknown>): Pool {
-  let done = false
+/** A pool that does something just before the first statement, or the first few, that look like this. */
+function before (pool: Pool, pattern: RegExp, act: () => Promise<unknown>, times = 1): Pool {
   return new Proxy(pool, {
     get (target, name, receiver) {
       if (name !== 'query') return Reflect.get(target, name, receiver)
       return async (query: { sql: string }, values: unknown[]) => {
-        if (!done && pattern.test(query.sql)) {
-          done = true
+        if (times > 0 && pattern.test(query.sql)) {
+          times--
           await act()
         }
         return await target.query(query, values)
@@ -33,11 +32,30 @@ function before (pool: Pool, pattern: RegExp, act: () => Promise<unknown>): Pool
   })
 }
 
-t.test('the migrations keep their own book and may run again', { skip }, async (t) => {
+t.test('the migrations keep their own book, may run again and make every index', { skip }, async (t) => {
   const { pool } = await open(t)
   await migrate(drizzle(pool), migrations)
   const [rows] = await pool.query<any>('select * from __otp_auth_migrations')
   t.equal(rows.length, 1)
+  for (const table of [challenges, budgets, sessions]) {
+    const { name, indexes } = getTableConfig(table)
+    const [made] = await pool.query<any>('show index from ??', [name])
+    t.strictSame(
+      made.map((index: { Key_name: string }) => index.Key_name).sort(),
+      ['PRIMARY', ...indexes.map((index) => index.config.name)].sort()
+    )
+  }
+})
+
+t.test('the server\'s word that it undid a statement is not taken for ever', { skip }, async (t) => {
+  const { pool } = await open(t)
+  let runs = 0
+  const storage = drizzleStorage(drizzle(before(pool, /^insert into/, async () => {
+    runs++
+    throw Object.assign(new Error('deadlock'), { errno: 1213, sqlState: '40001' })
+  }, Infinity)))
+  await t.rejects(storage.insertSession(newSession()), /Failed query/)
+  t.equal(runs, 11)
 })
 
 t.test('a transaction that the host rolls back takes no count with it', { skip }, async (t) => {

@@ -16,6 +16,8 @@ export interface WriteResult {
 /** What mysql2 adds to an error of the server. */
 export type ServerError = Error & { errno?: number, sqlState?: string }
 
+type Statement = () => Promise<MySqlRawQueryResult>
+
 /** `SERVER_STATUS_IN_TRANS`: the server says with every result whether it left a transaction open. */
 const IN_TRANSACTION = 1
 
@@ -27,7 +29,8 @@ export function statementRunner (db: Database, timeout: number) {
 
   /**
    * mysql2 has no limit to the wait for a free connection of a pool, nor a way to take a waiting statement back: one that
-   * was given up may still run. That is safe: it can only count a try or end a code or a session that nobody hears of.
+   * was given up may still run, as it may after a lost connection. It lets nobody in, for nobody hears of it: a try is
+   * counted late, a code or a session ended, a user made or verified who then needs a new code.
    */
   async function bounded<T> (work: Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined
@@ -46,13 +49,13 @@ export function statementRunner (db: Database, timeout: number) {
    * and the transaction is this one statement: it took no effect and may be repeated. Nothing else may: after a lost
    * connection nobody knows what took effect, and a lock wait that timed out has waited long enough.
    */
-  async function unlessDeadlocked (statement: () => Promise<MySqlRawQueryResult>): Promise<MySqlRawQueryResult> {
-    for (let retries = 0; ; retries++) {
-      try {
-        return await statement()
-      } catch (error) {
-        if (retries === DEADLOCK_RETRIES || !(driverError(error) as ServerError).sqlState?.startsWith('40')) throw error
-      }
+  async function unlessDeadlocked (statement: Statement, retries = DEADLOCK_RETRIES): Promise<MySqlRawQueryResult> {
+    try {
+      return await statement()
+    } catch (error) {
+      const undone = (driverError(error) as ServerError).sqlState?.startsWith('40') === true
+      if (!undone || retries === 0) throw error
+      return await unlessDeadlocked(statement, retries - 1)
     }
   }
 
@@ -64,7 +67,7 @@ export function statementRunner (db: Database, timeout: number) {
 
   return {
     /** Rejects where the write joined a transaction: rolled back later, a lost count would be a free guess. */
-    async write (statement: () => Promise<MySqlRawQueryResult>): Promise<WriteResult> {
+    async write (statement: Statement): Promise<WriteResult> {
       const result = await bounded(unlessDeadlocked(statement))
       refuseTransaction(result)
       return { matched: Number(result[0].affectedRows), answer: Number(result[0].insertId) }
