@@ -47,7 +47,8 @@ export function statementRunner (db: Database, timeout: number) {
   /**
    * SQLSTATE class 40 is the server's word that it rolled back the whole transaction (a deadlock, a cluster's conflict),
    * and the transaction is this one statement: it took no effect and may be repeated. Nothing else may: after a lost
-   * connection nobody knows what took effect, and a lock wait that timed out has waited long enough.
+   * connection nobody knows what took effect, and a lock wait that timed out has waited long enough. Under load deadlocks
+   * came up between the clean-up and updates that move a row's expiry, and none without a clean-up.
    */
   async function unlessDeadlocked (statement: Statement, retries = DEADLOCK_RETRIES): Promise<MySqlRawQueryResult> {
     try {
