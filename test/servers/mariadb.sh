@@ -7,9 +7,14 @@ PATH=$PATH:/usr/sbin
 
 usage () { sed -n '2,4s/^# *//p' "$0" >&2; exit 2; }
 
+answers () { mariadb-admin --no-defaults --user=root --socket="$dir/socket" ping >/dev/null 2>&1; }
+
 start () {
   port=${1:-53306}
-  mkdir -p "$dir"
+  if answers; then
+    echo "a server is running in $dir already" >&2
+    exit 1
+  fi
   # Debian's own configuration names sockets and directories of the system's service: --no-defaults must come first.
   if [ ! -d "$dir/data/mysql" ]; then
     mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$dir/data" \
@@ -21,7 +26,7 @@ start () {
     --innodb-buffer-pool-size=64M --innodb-flush-log-at-trx-commit=2 >"$dir/server.log" 2>&1 </dev/null &
   server=$!
   tries=0
-  until mariadb-admin --no-defaults --user=root --socket="$dir/socket" ping >/dev/null 2>&1; do
+  until answers; do
     tries=$((tries + 1))
     if [ "$tries" -gt 120 ] || ! kill -0 "$server" 2>/dev/null; then
       cat "$dir/server.log" >&2
