@@ -1,33 +1,33 @@
-import type { OtpAuthStorage } from './storage.ts'
+import { budgetCases } from './conformance/budgets.ts'
+import { challengeCases } from './conformance/challenges.ts'
+import { cleanupCases } from './conformance/cleanup.ts'
+import { failureCases } from './conformance/failures.ts'
+import { guessCases } from './conformance/guesses.ts'
+import { caseRegistrar, type ConformanceHarness } from './conformance/harness.ts'
+import { sessionCases } from './conformance/sessions.ts'
+import { userCases } from './conformance/users.ts'
 
-/** What the suite needs from a test runner and from a database. */
-export interface ConformanceHarness {
-  /** Registers one case with any test runner. */
-  test (name: string, run: () => Promise<void>): void
-  /**
-   * Opens an **empty** database. `storages` holds at least one adapter on it, each with a connection or a pool of its
-   * own: races are spread over them. Every case opens a database and closes it.
-   */
-  open (): Promise<ConformanceDatabase>
-  /** Parallel calls a round. @default 100 */
-  parallel?: number
-}
-
-/** A database that one case has to itself. */
-export interface ConformanceDatabase {
-  storages: readonly OtpAuthStorage[]
-  /** Puts a user row in as it is, e.g. an unverified one. @returns its id as text */
-  insertUserRow (user: { email: string, isVerified: boolean }): Promise<string>
-  close (): Promise<void>
-}
+export type { ConformanceDatabase, ConformanceHarness } from './conformance/harness.ts'
 
 /**
- * Registers a case for every promise of {@link OtpAuthStorage}, those under races included. An adapter is one that passes
- * all of them on a real server of its database.
+ * Registers a case for every promise of the storage contract, those under races included. An adapter is whatever passes
+ * all of them on a real server of its database; `node:assert` is all that they need.
+ *
+ * @example
+ * ```ts
+ * import { test } from 'node:test'
+ * import { storageConformance } from 'fastify-otp-auth/storage-conformance'
+ *
+ * storageConformance({ test, open: openMyDatabase })
+ * ```
  */
 export function storageConformance (harness: ConformanceHarness): void {
-  harness.test('opens an empty database', async () => {
-    const database = await harness.open()
-    await database.close()
-  })
+  const register = caseRegistrar(harness)
+  challengeCases(register)
+  guessCases(register)
+  budgetCases(register)
+  failureCases(register)
+  userCases(register)
+  sessionCases(register)
+  cleanupCases(register)
 }

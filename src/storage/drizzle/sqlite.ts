@@ -89,6 +89,8 @@ export function drizzleStorage (
     },
 
     async takeBudget ({ key, now, cooldown, short, long }) {
+      // The statement's insert, and a window that starts anew, count one without a look at the limit.
+      if (short.limit < 1 || long.limit < 1) return false
       return write(() => statements.takeBudget().all({
         key,
         now,
