@@ -8,6 +8,8 @@ type BudgetVerbs = Pick<OtpAuthStorage, 'takeBudget' | 'returnBudget' | 'countFa
 export function budgetVerbs (budgets: Collection<BudgetDocument>): BudgetVerbs {
   return {
     async takeBudget ({ key, now, cooldown, short, long }) {
+      // The insert, and a window that starts anew, count one without a look at the limit.
+      if (short.limit < 1 || long.limit < 1) return false
       const at = new Date(now)
       const shortStart = new Date(now - short.length)
       const longStart = new Date(now - long.length)
