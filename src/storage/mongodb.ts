@@ -23,8 +23,8 @@ export interface MongodbStorageOptions<User extends UserDocument = UserDocument>
 export interface MongodbStorage extends OtpAuthStorage {
   /**
    * Makes the indexes: unique addresses, one for each lookup, and TTL ones that remove what has been over for an hour.
-   * Call it once at boot; any number of processes may do so at once. A host that makes its indexes by migrations finds
-   * them in the documentation. **Without the unique address two first sign-ins at once make two users.**
+   * Call it once at boot; any number of processes may do so at once. A unique index of the host's own on `email` is taken
+   * for ours. **Without one, two first sign-ins at once make two users.**
    */
   ensureIndexes (): Promise<void>
 }
@@ -50,8 +50,9 @@ const collectionOptions = {
  * holds the whole condition, so no transaction and no replica set is needed, and none of the host's is ever joined.
  * (`revokeUserSessions` and `removeExpired` touch several documents, each atomically.)
  *
- * Every verb answers or rejects within 5 s. Set `serverSelectionTimeoutMS` (30 s by default) to 5000 or less on the
- * client all the same: then a server that is gone is told apart from one that is slow.
+ * Every verb answers or rejects within 5 s. Set `serverSelectionTimeoutMS` (30 s by default) to less on the client all the
+ * same: then a server that is gone is told apart from one that is slow. And `await client.connect()` at boot: a client
+ * whose first connection is left to its first command, and fails, stays closed when the server comes back (driver 7.9).
  *
  * @param db the database for our collections; users may live in another
  */
