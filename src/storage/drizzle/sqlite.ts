@@ -1,7 +1,8 @@
 import { and, desc, eq, gt, inArray, isNull, lt, lte, or, sql, type SQL } from 'drizzle-orm'
-import type { AnySQLiteColumn, BaseSQLiteDatabase, SQLiteTable } from 'drizzle-orm/sqlite-core'
+import type { AnySQLiteColumn, BaseSQLiteDatabase, PreparedQueryConfig, SQLitePreparedQuery, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { fileURLToPath } from 'node:url'
 import type { ExpiringKind, OtpAuthStorage, UserRecord } from '../storage.ts'
+import { isLibsqlFile, writeToLibsqlFile } from './libsql-file.ts'
 import { budgets, challenges, sessions, users as defaultUsers } from './sqlite-schema.ts'
 import { driverError, lazy, macValues, missingId, parseId, preparedByCount } from './shared.ts'
 
@@ -43,8 +44,13 @@ type Database = BaseSQLiteDatabase<'async', unknown, Record<string, unknown>>
  *
  * Open a file with `PRAGMA journal_mode = WAL` and let each connection wait for its turn:
  * - better-sqlite3 by its `timeout` option, which is 5000 ms unless set;
- * - libsql by `createClient({ url: 'file:…', timeout: 5000 })`. Without it a write that meets another one fails with
- *   `SQLITE_BUSY`, and `PRAGMA busy_timeout` is no substitute, for it reaches one connection of the client's pool.
+ * - libsql (`@libsql/client` >= 0.18) by `createClient({ url: 'file:…', timeout: 5000 })`. Without it a write that meets
+ *   another one fails with `SQLITE_BUSY`, and `PRAGMA busy_timeout` is no substitute, for it reaches one connection of
+ *   the client's pool.
+ *
+ * Give us a libsql **file client of our own**: a statement of the host's that failed with `SQLITE_BUSY` would leave its
+ * connection reading an old state of the file, in which a logout has not happened yet. After one of our own we
+ * reconnect the client, which ends whatever else runs on it.
  *
  * Both drivers wait by stopping the whole process. A write transaction that the host holds open across an `await` on
  * another connection to the file therefore stops it for the full timeout, after which our write rejects: keep such
@@ -61,36 +67,41 @@ type Database = BaseSQLiteDatabase<'async', unknown, Record<string, unknown>>
  */
 export function drizzleStorage (db: SQLiteDatabase, options: DrizzleStorageOptions = {}): OtpAuthStorage {
   const connection = ('$primary' in db ? db.$primary : db) as Database & { $client?: { inTransaction?: boolean } }
+  const client = connection.$client
   const users = options.users ?? defaultUsers
   const statements = prepareStatements(connection, users as typeof defaultUsers)
 
-  async function write<T> (run: () => Promise<T>): Promise<T> {
-    if (connection.$client?.inTransaction === true) {
+  /** Runs a statement; each has a `returning`, so that all of them run alike. */
+  async function write<T> (
+    statement: SQLitePreparedQuery<PreparedQueryConfig & { type: 'async', all: T }>,
+    values: Record<string, unknown>
+  ): Promise<T> {
+    if (client?.inTransaction === true) {
       throw new Error('the better-sqlite3 handle is inside a transaction of the host; give fastify-otp-auth a handle of its own')
     }
-    return run()
+    return isLibsqlFile(client) ? writeToLibsqlFile(client, statement, values) : statement.all(values)
   }
 
   return {
     async insertChallenge (challenge) {
-      await write(() => statements.insertChallenge().run({ ...challenge }))
+      await write(statements.insertChallenge(), { ...challenge })
     },
 
     async renewChallenge (renewal) {
-      return (await write(() => statements.renewChallenge().all({ ...renewal }))).length === 1
+      return (await write(statements.renewChallenge(), { ...renewal })).length === 1
     },
 
     async withdrawCode (code) {
-      await write(() => statements.withdrawCode().run(code))
+      await write(statements.withdrawCode(), code)
     },
 
     async tryCode ({ macs, ...guess }) {
-      const [outcome] = await write(() => statements.tryCode(macs.length).all({ ...guess, ...macValues(macs) }))
+      const [outcome] = await write(statements.tryCode(macs.length), { ...guess, ...macValues(macs) })
       return outcome === undefined ? null : { ...outcome, accepted: outcome.accepted === 1 }
     },
 
     async consumeCode ({ macs, ...guess }) {
-      const [consumed] = await write(() => statements.consumeCode(macs.length).all({ ...guess, ...macValues(macs) }))
+      const [consumed] = await write(statements.consumeCode(macs.length), { ...guess, ...macValues(macs) })
       return consumed ?? null
     },
 
@@ -105,7 +116,7 @@ export function drizzleStorage (db: SQLiteDatabase, options: DrizzleStorageOptio
     async takeBudget ({ key, now, cooldown, short, long }) {
       // The statement's insert, and a window that starts anew, count one without a look at the limit.
       if (short.limit < 1 || long.limit < 1) return false
-      const admitted = await write(() => statements.takeBudget().all({
+      const admitted = await write(statements.takeBudget(), {
         key,
         now,
         // Without a cool-down a clock that stepped back must not refuse.
@@ -115,23 +126,23 @@ export function drizzleStorage (db: SQLiteDatabase, options: DrizzleStorageOptio
         longStart: now - long.length,
         longLimit: long.limit,
         expiresAt: now + Math.max(cooldown, short.length, long.length)
-      }))
+      })
       return admitted.length === 1
     },
 
     async returnBudget ({ key, takenAt, cooldown, counts }) {
-      await write(() => statements.returnBudget().run({ key, takenAt, cooldown: Number(cooldown), counts: Number(counts) }))
+      await write(statements.returnBudget(), { key, takenAt, cooldown: Number(cooldown), counts: Number(counts) })
     },
 
     async countFailure ({ key, now, window, lapse }) {
-      const [counts] = await write(() => statements.countFailure().all({
+      const [counts] = await write(statements.countFailure(), {
         key, now, windowStart: now - window, lapsedAt: now - lapse, expiresAt: now + Math.max(window, lapse)
-      }))
+      })
       return counts!
     },
 
     async clearFailuresInARow (key) {
-      await write(() => statements.clearFailuresInARow().run({ key }))
+      await write(statements.clearFailuresInARow(), { key })
     },
 
     async readBudget (key) {
@@ -143,13 +154,13 @@ export function drizzleStorage (db: SQLiteDatabase, options: DrizzleStorageOptio
     },
 
     async verifyUser (email) {
-      return toRecord((await write(() => statements.verifyUser().all({ email })))[0])
+      return toRecord((await write(statements.verifyUser(), { email }))[0])
     },
 
     async insertUser ({ email, fields }) {
       const values = { ...missingId(users.id, fields), ...fields, email, isVerified: true }
       try {
-        const [row] = await write(() => connection.insert(users as typeof defaultUsers).values(values).returning().all())
+        const [row] = await write(connection.insert(users as typeof defaultUsers).values(values).returning().prepare(), {})
         return { user: toRecord(row)! }
       } catch (error) {
         const cause = driverError(error)
@@ -161,7 +172,7 @@ export function drizzleStorage (db: SQLiteDatabase, options: DrizzleStorageOptio
     userId: (user) => String((user as { id: unknown }).id),
 
     async insertSession (session) {
-      await write(() => statements.insertSession().run({ ...session }))
+      await write(statements.insertSession(), { ...session })
     },
 
     async loadSession ({ sessionId, userId }) {
@@ -176,15 +187,15 @@ export function drizzleStorage (db: SQLiteDatabase, options: DrizzleStorageOptio
     },
 
     async rotateSession (rotation) {
-      return (await write(() => statements.rotateSession().all({ ...rotation }))).length === 1
+      return (await write(statements.rotateSession(), { ...rotation })).length === 1
     },
 
     async revokeSession (revocation) {
-      return (await write(() => statements.revokeSession().all(revocation))).length === 1
+      return (await write(statements.revokeSession(), revocation)).length === 1
     },
 
     async revokeUserSessions (revocation) {
-      return (await write(() => statements.revokeUserSessions().all(revocation))).length
+      return (await write(statements.revokeUserSessions(), revocation)).length
     },
 
     async listSessions (query) {
@@ -192,7 +203,7 @@ export function drizzleStorage (db: SQLiteDatabase, options: DrizzleStorageOptio
     },
 
     async removeExpired ({ kind, before, limit }) {
-      return (await write(() => statements.removeExpired[kind]().all({ before, limit }))).length
+      return (await write(statements.removeExpired[kind](), { before, limit })).length
     },
 
     async hasMixedCaseEmails (limit) {
@@ -247,7 +258,7 @@ function prepareStatements (db: Database, users: typeof defaultUsers) {
       codeLength: value('codeLength'),
       expiresAt: value('expiresAt'),
       deviceKey: value('deviceKey')
-    }).prepare()),
+    }).returning({ id: challenges.id }).prepare()),
 
     renewChallenge: lazy(() => db.update(challenges).set({
       previousMac: sql`${challenges.codeMac}`,
@@ -271,7 +282,7 @@ function prepareStatements (db: Database, users: typeof defaultUsers) {
     }).where(and(
       eq(challenges.id, value('id')),
       or(eq(challenges.codeMac, value('mac')), eq(challenges.previousMac, value('mac')))
-    )).prepare()),
+    )).returning({ id: challenges.id }).prepare()),
 
     tryCode: preparedByCount((count) => db.update(challenges).set({
       attempts: sql`${challenges.attempts} + 1`,
@@ -329,7 +340,7 @@ function prepareStatements (db: Database, users: typeof defaultUsers) {
       lastAt: sql`case when ${value('cooldown')} = 1 and ${budgets.lastAt} = ${value('takenAt')} then 0 else ${budgets.lastAt} end`,
       shortCount: lessOneOf(budgets.shortCount, budgets.shortFrom),
       longCount: lessOneOf(budgets.longCount, budgets.longFrom)
-    }).where(eq(budgets.key, value('key'))).prepare()),
+    }).where(eq(budgets.key, value('key'))).returning({ key: budgets.key }).prepare()),
 
     countFailure: lazy(() => db.insert(budgets).values({
       key: value('key'),
@@ -351,7 +362,8 @@ function prepareStatements (db: Database, users: typeof defaultUsers) {
       }
     }).returning({ inWindow: budgets.longCount, inARow: budgets.inARow }).prepare()),
 
-    clearFailuresInARow: lazy(() => db.update(budgets).set({ inARow: 0 }).where(eq(budgets.key, value('key'))).prepare()),
+    clearFailuresInARow: lazy(() => db.update(budgets).set({ inARow: 0 })
+      .where(eq(budgets.key, value('key'))).returning({ key: budgets.key }).prepare()),
 
     readBudget: lazy(() => db.select().from(budgets).where(eq(budgets.key, value('key'))).prepare()),
 
@@ -371,7 +383,7 @@ function prepareStatements (db: Database, users: typeof defaultUsers) {
       idleExpiresAt: value('idleExpiresAt'),
       expiresAt: value('expiresAt'),
       revokedAt: value('revokedAt')
-    }).prepare()),
+    }).returning({ id: sessions.id }).prepare()),
 
     findSession: lazy(() => db.select().from(sessions)
       .where(and(eq(sessions.id, value('sessionId')), eq(sessions.userId, value('userId')))).prepare()),
