@@ -17,9 +17,9 @@ interface OddsInput {
  * short codes that may still be out when it is spent, against the newest code and the one before it.
  */
 export function guessingOdds ({ otpLength, otpExpiry, maxOtpAttempts, cooldown, sendBudget, failureBudget }: OddsInput): number {
-  // An expiry is at most ten minutes, so it meets at most two windows of an hour.
+  // Windows are fixed, so ten minutes may see the end of one hour's budget and the beginning of the next one's.
   const byCooldown = cooldown === 0 ? Infinity : Math.floor(otpExpiry / cooldown) + 1
-  const codesOut = Math.min(sendBudget.perHour, sendBudget.perDay, byCooldown)
+  const codesOut = Math.min(2 * sendBudget.perHour, sendBudget.perDay, byCooldown)
   return (failureBudget.perDay + codesOut * maxOtpAttempts) * 2 / 10 ** otpLength
 }
 

@@ -19,7 +19,7 @@ export function makeCode (length: number, random: Random): string {
  */
 export function normalizeCode (typed: string): string {
   return typed
-    .replace(/[\s\p{Z}\p{Pd}\p{Cf}]/gu, '')
+    .replace(/[\s\p{Z}\p{Dash}\p{Cf}]/gu, '')
     .replace(/\p{Nd}/gu, asciiDigit)
     .replace(/[a-z]/g, (letter) => letter.toUpperCase())
     .replaceAll('O', '0')

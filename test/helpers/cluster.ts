@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
+import { ownEnvironment } from './environment.ts'
 import { httpClient } from './http-client.ts'
 import type { RaceSettings } from './race-app.ts'
 import type { FromServer, ServerStart, ToServer } from './server-process.ts'
@@ -97,10 +98,4 @@ async function startServer (start: ServerStart, onMail: (mail: RaceMail) => void
       await ended
     }
   }
-}
-
-/** Without what the test runner adds: its loaders and its coverage are not for the servers. */
-function ownEnvironment (): NodeJS.ProcessEnv {
-  const isRunners = (name: string) => name === 'NODE_OPTIONS' || /^_?TAP(_|$)|^NODE_V8_COVERAGE$|^_TAPJS_/.test(name)
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !isRunners(name)))
 }

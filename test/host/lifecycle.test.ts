@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import type { OtpAuthOptions } from '../../src/index.ts'
 import { drizzleStorage } from '../../src/storage/drizzle/sqlite.ts'
 import { buildApp, openDatabase } from '../helpers/app.ts'
+import { ownEnvironment } from '../helpers/environment.ts'
 import { openStorage } from '../helpers/instances.ts'
 import { spyStorage } from '../helpers/spy-storage.ts'
 
@@ -183,7 +184,9 @@ t.test('cleanupInterval false sets no timer', async (t) => {
 
 t.test('a process with nothing else to do ends by itself', async (t) => {
   const fixture = fileURLToPath(new URL('../fixtures/boots-and-idles.ts', import.meta.url))
-  const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', fixture], { timeout: 60_000, encoding: 'utf8' })
+  const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', fixture], {
+    timeout: 60_000, encoding: 'utf8', env: ownEnvironment()
+  })
   t.same({ status, signal, stdout }, { status: 0, signal: null, stdout: 'ready' }, stderr)
 })
 

@@ -80,7 +80,7 @@ for (const [type, { ddl, table }] of Object.entries(hostTables)) {
 
     const made = await storage.insertUser({ email: 'ann@host.io', fields: { username: 'ann' } })
     if (!('user' in made)) return t.fail('not made', made)
-    t.match(made.user, { email: 'ann@host.io', isVerified: true, row: { username: 'ann', plan: 'free' } })
+    t.match(made.user, { email: 'ann@host.io', isVerified: false, row: { username: 'ann', plan: 'free' } })
     t.equal(storage.userId(made.user.row), made.user.id)
     t.same(await storage.findUser('ann@host.io'), made.user)
 

@@ -60,7 +60,7 @@ export function hostCases (t: Test, { handles: [db] }: TestPostgres) {
       const first = await insert('mike@x.io', 'mike')
       t.ok('user' in first)
       const { user } = first as Extract<typeof first, { user: unknown }>
-      t.match(user, { email: 'mike@x.io', isVerified: true, row: { username: 'mike', isVerified: true } })
+      t.match(user, { email: 'mike@x.io', isVerified: false, row: { username: 'mike', isVerified: false } })
       t.equal(storage.userId(user.row), user.id)
 
       t.match(await insert('mike@x.io', 'other'), { refused: { code: '23505' } })

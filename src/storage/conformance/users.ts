@@ -16,10 +16,10 @@ async function inserted (storage: OtpAuthStorage, address: string): Promise<User
 }
 
 export function userCases (register: RegisterCase): void {
-  register('a user is made verified and found again, through another connection too', async ({ storage, other }) => {
+  register('a user is made unverified and found again, through another connection too', async ({ storage, other }) => {
     assert.equal(await storage.findUser(email), null)
     const user = await inserted(storage, email)
-    assert.deepEqual(known(user), { id: user.id, email, isVerified: true })
+    assert.deepEqual(known(user), { id: user.id, email, isVerified: false })
     assert.equal(typeof user.id, 'string')
     assert.equal(storage.userId(user.row), user.id)
     const found = (await other.findUser(email))!

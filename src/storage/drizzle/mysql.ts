@@ -173,7 +173,7 @@ export function drizzleStorage (db: MySql2Database<any>, options: DrizzleStorage
     },
 
     async insertUser ({ email, fields }) {
-      const values = { ...missingId(users.id, fields), ...fields, email, isVerified: true }
+      const values = { ...missingId(users.id, fields), ...fields, email, isVerified: false }
       try {
         await write(() => primary.insert(users).values(values).execute())
       } catch (error) {

@@ -170,12 +170,12 @@ export function drizzleStorage (db: PostgresDatabase, options: DrizzleStorageOpt
     },
 
     async insertUser ({ email, fields }) {
-      const values = { ...missingId(users.id, fields), ...fields, email, isVerified: true }
+      const values = { ...missingId(users.id, fields), ...fields, email, isVerified: false }
       try {
         const [row] = await run(connections.insert(users).values(values).returning())
         return { user: toRecord(row)! }
       } catch (error) {
-        if (sqlStateClass(error) === '23') return { refused: driverError(error) }
+        if (/^2[23]$/.test(sqlStateClass(error))) return { refused: driverError(error) }
         throw error
       }
     },

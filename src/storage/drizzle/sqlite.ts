@@ -1,10 +1,11 @@
-import { and, desc, eq, gt, inArray, isNull, lt, lte, or, sql, type SQL } from 'drizzle-orm'
+import { and, eq } from 'drizzle-orm'
 import type { AnySQLiteColumn, BaseSQLiteDatabase, PreparedQueryConfig, SQLitePreparedQuery, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { fileURLToPath } from 'node:url'
-import type { ExpiringKind, OtpAuthStorage, UserRecord } from '../storage.ts'
+import type { OtpAuthStorage, UserRecord } from '../storage.ts'
 import { isLibsqlFile, writeToLibsqlFile } from './libsql-file.ts'
-import { budgets, challenges, sessions, users as defaultUsers } from './sqlite-schema.ts'
-import { driverError, lazy, macValues, missingId, parseId, preparedByCount } from './shared.ts'
+import { driverError, macValues, missingId, parseId } from './shared.ts'
+import { users as defaultUsers } from './sqlite-schema.ts'
+import { prepareStatements, type Database } from './sqlite-statements.ts'
 
 export { budgets, challenges, sessions, users } from './sqlite-schema.ts'
 
@@ -34,9 +35,6 @@ export const migrations = Object.freeze({
 /** A Drizzle database on SQLite, with whatever schema of the host's: better-sqlite3 is a `sync` one, libsql an `async` one. */
 export type SQLiteDatabase =
   BaseSQLiteDatabase<'sync', unknown, Record<string, unknown>> | BaseSQLiteDatabase<'async', unknown, Record<string, unknown>>
-
-/** Both kinds are used as if they were this one: `await` takes a plain value as well. */
-type Database = BaseSQLiteDatabase<'async', unknown, Record<string, unknown>>
 
 /**
  * Storage on SQLite >= 3.35 through Drizzle, on better-sqlite3 or libsql. Each verb is one statement; SQLite has one
@@ -154,7 +152,9 @@ export function drizzleStorage (db: SQLiteDatabase, options: DrizzleStorageOptio
     },
 
     async verifyUser (email) {
-      return toRecord((await write(statements.verifyUser(), { email }))[0])
+      const verify = connection.update(users as typeof defaultUsers).set({ isVerified: true })
+        .where(and(eq(users.email, email), eq(users.isVerified, false))).returning().prepare()
+      return toRecord((await write(verify, {}))[0])
     },
 
     async insertUser ({ email, fields }) {
@@ -214,219 +214,4 @@ export function drizzleStorage (db: SQLiteDatabase, options: DrizzleStorageOptio
 
 function toRecord (row: { id: unknown, email: string, isVerified: boolean } | undefined): UserRecord | null {
   return row === undefined ? null : { id: String(row.id), email: row.email, isVerified: row.isVerified, row }
-}
-
-/** Every statement but the insert of a user, whose columns the host chooses; each is built and prepared once. */
-function prepareStatements (db: Database, users: typeof defaultUsers) {
-  const value = sql.placeholder
-  const challengeIsLive = and(isNull(challenges.consumedAt), gt(challenges.expiresAt, value('now')))
-
-  /** The newest code, or the one before while it lives. */
-  const codeFits = (count: number): SQL => {
-    const macs = Array.from({ length: count }, (_, position) => value(`mac${position}`))
-    return or(
-      inArray(challenges.codeMac, macs),
-      and(inArray(challenges.previousMac, macs), gt(challenges.previousExpiresAt, value('now')))
-    )!
-  }
-  const hasCodeOfLength = or(
-    eq(challenges.codeLength, value('codeLength')),
-    and(eq(challenges.previousLength, value('codeLength')), gt(challenges.previousExpiresAt, value('now')))
-  )
-
-  /** Counts on in a window that runs, or starts a new one. Each expression sees the row as it was. */
-  const counted = (count: AnySQLiteColumn, from: AnySQLiteColumn, start: string) => ({
-    count: sql<number>`case when ${from} <= ${value(start)} then 1 else ${count} + 1 end`,
-    from: sql<number>`case when ${from} <= ${value(start)} then ${value('now')} else ${from} end`
-  })
-  const short = counted(budgets.shortCount, budgets.shortFrom, 'shortStart')
-  const long = counted(budgets.longCount, budgets.longFrom, 'longStart')
-  const failures = counted(budgets.longCount, budgets.longFrom, 'windowStart')
-  const lessOneOf = (count: AnySQLiteColumn, from: AnySQLiteColumn) => sql<number>`case
-    when ${value('counts')} = 1 and ${count} > 0 and ${from} <= ${value('takenAt')} then ${count} - 1 else ${count} end`
-
-  const removeExpired = (table: SQLiteTable, id: AnySQLiteColumn, expiry: AnySQLiteColumn) => lazy(() =>
-    db.delete(table)
-      .where(inArray(id, db.select({ id }).from(table).where(lt(expiry, value('before'))).limit(value('limit'))))
-      .returning({ id }).prepare())
-
-  return {
-    insertChallenge: lazy(() => db.insert(challenges).values({
-      id: value('id'),
-      subject: value('subject'),
-      codeMac: value('codeMac'),
-      codeLength: value('codeLength'),
-      expiresAt: value('expiresAt'),
-      deviceKey: value('deviceKey')
-    }).returning({ id: challenges.id }).prepare()),
-
-    renewChallenge: lazy(() => db.update(challenges).set({
-      previousMac: sql`${challenges.codeMac}`,
-      previousLength: sql`${challenges.codeLength}`,
-      previousExpiresAt: sql`${challenges.expiresAt}`,
-      codeMac: sql`${value('codeMac')}`,
-      codeLength: sql`${value('codeLength')}`,
-      expiresAt: sql`${value('expiresAt')}`,
-      deviceKey: sql`${value('deviceKey')}`,
-      attempts: 0
-    }).where(and(eq(challenges.id, value('id')), eq(challenges.subject, value('subject')), challengeIsLive))
-      .returning({ id: challenges.id }).prepare()),
-
-    withdrawCode: lazy(() => db.update(challenges).set({
-      codeMac: sql`case when ${challenges.codeMac} = ${value('mac')} then coalesce(${challenges.previousMac}, '') else ${challenges.codeMac} end`,
-      codeLength: sql`case when ${challenges.codeMac} = ${value('mac')} then coalesce(${challenges.previousLength}, ${challenges.codeLength}) else ${challenges.codeLength} end`,
-      expiresAt: sql`case when ${challenges.codeMac} = ${value('mac')} then coalesce(${challenges.previousExpiresAt}, ${value('now')}) else ${challenges.expiresAt} end`,
-      previousMac: null,
-      previousLength: null,
-      previousExpiresAt: null
-    }).where(and(
-      eq(challenges.id, value('id')),
-      or(eq(challenges.codeMac, value('mac')), eq(challenges.previousMac, value('mac')))
-    )).returning({ id: challenges.id }).prepare()),
-
-    tryCode: preparedByCount((count) => db.update(challenges).set({
-      attempts: sql`${challenges.attempts} + 1`,
-      consumedAt: sql`case when ${codeFits(count)} then ${value('now')} else null end`
-    }).where(and(
-      eq(challenges.id, value('id')),
-      eq(challenges.subject, value('subject')),
-      challengeIsLive,
-      lt(challenges.attempts, value('maxAttempts')),
-      hasCodeOfLength
-    )).returning({
-      attempts: challenges.attempts,
-      accepted: sql`${challenges.consumedAt} is not null`.mapWith(Number),
-      deviceKey: challenges.deviceKey
-    }).prepare()),
-
-    consumeCode: preparedByCount((count) => db.update(challenges).set({ consumedAt: sql`${value('now')}` }).where(and(
-      eq(challenges.subject, value('subject')),
-      challengeIsLive,
-      lt(challenges.attempts, value('maxAttempts')),
-      codeFits(count)
-    )).returning({ deviceKey: challenges.deviceKey }).prepare()),
-
-    findChallenge: lazy(() => db.select().from(challenges).where(eq(challenges.id, value('id'))).prepare()),
-
-    hasLiveChallenge: lazy(() => db.select({ id: challenges.id }).from(challenges)
-      .where(and(eq(challenges.subject, value('subject')), challengeIsLive, hasCodeOfLength)).limit(1).prepare()),
-
-    takeBudget: lazy(() => db.insert(budgets).values({
-      key: value('key'),
-      lastAt: value('now'),
-      shortFrom: value('now'),
-      shortCount: 1,
-      longFrom: value('now'),
-      longCount: 1,
-      expiresAt: value('expiresAt')
-    }).onConflictDoUpdate({
-      target: budgets.key,
-      set: {
-        lastAt: sql`${value('now')}`,
-        shortCount: short.count,
-        shortFrom: short.from,
-        longCount: long.count,
-        longFrom: long.from,
-        expiresAt: sql`max(${budgets.expiresAt}, ${value('expiresAt')})`
-      },
-      setWhere: and(
-        lte(budgets.lastAt, value('lastBefore')),
-        or(lt(budgets.shortCount, value('shortLimit')), lte(budgets.shortFrom, value('shortStart'))),
-        or(lt(budgets.longCount, value('longLimit')), lte(budgets.longFrom, value('longStart')))
-      )
-    }).returning({ key: budgets.key }).prepare()),
-
-    returnBudget: lazy(() => db.update(budgets).set({
-      lastAt: sql`case when ${value('cooldown')} = 1 and ${budgets.lastAt} = ${value('takenAt')} then 0 else ${budgets.lastAt} end`,
-      shortCount: lessOneOf(budgets.shortCount, budgets.shortFrom),
-      longCount: lessOneOf(budgets.longCount, budgets.longFrom)
-    }).where(eq(budgets.key, value('key'))).returning({ key: budgets.key }).prepare()),
-
-    countFailure: lazy(() => db.insert(budgets).values({
-      key: value('key'),
-      lastAt: value('now'),
-      shortFrom: 0,
-      shortCount: 0,
-      longFrom: value('now'),
-      longCount: 1,
-      inARow: 1,
-      expiresAt: value('expiresAt')
-    }).onConflictDoUpdate({
-      target: budgets.key,
-      set: {
-        lastAt: sql`${value('now')}`,
-        longCount: failures.count,
-        longFrom: failures.from,
-        inARow: sql`case when ${budgets.lastAt} <= ${value('lapsedAt')} then 1 else ${budgets.inARow} + 1 end`,
-        expiresAt: sql`max(${budgets.expiresAt}, ${value('expiresAt')})`
-      }
-    }).returning({ inWindow: budgets.longCount, inARow: budgets.inARow }).prepare()),
-
-    clearFailuresInARow: lazy(() => db.update(budgets).set({ inARow: 0 })
-      .where(eq(budgets.key, value('key'))).returning({ key: budgets.key }).prepare()),
-
-    readBudget: lazy(() => db.select().from(budgets).where(eq(budgets.key, value('key'))).prepare()),
-
-    findUser: lazy(() => db.select().from(users).where(eq(users.email, value('email'))).prepare()),
-
-    findUserById: lazy(() => db.select().from(users).where(eq(users.id, value('id'))).prepare()),
-
-    verifyUser: lazy(() => db.update(users).set({ isVerified: true })
-      .where(and(eq(users.email, value('email')), eq(users.isVerified, false))).returning().prepare()),
-
-    insertSession: lazy(() => db.insert(sessions).values({
-      id: value('id'),
-      userId: value('userId'),
-      seq: value('seq'),
-      rotatedAt: value('rotatedAt'),
-      createdAt: value('createdAt'),
-      idleExpiresAt: value('idleExpiresAt'),
-      expiresAt: value('expiresAt'),
-      revokedAt: value('revokedAt')
-    }).returning({ id: sessions.id }).prepare()),
-
-    findSession: lazy(() => db.select().from(sessions)
-      .where(and(eq(sessions.id, value('sessionId')), eq(sessions.userId, value('userId')))).prepare()),
-
-    rotateSession: lazy(() => db.update(sessions).set({
-      seq: sql`${sessions.seq} + 1`,
-      rotatedAt: sql`${value('now')}`,
-      idleExpiresAt: sql`${value('idleExpiresAt')}`
-    }).where(and(
-      eq(sessions.id, value('id')),
-      eq(sessions.seq, value('seq')),
-      isNull(sessions.revokedAt),
-      gt(sessions.expiresAt, value('now')),
-      gt(sessions.idleExpiresAt, value('now')),
-      or(isNull(sessions.rotatedAt), lt(sessions.rotatedAt, value('rotatedBefore')))
-    )).returning({ id: sessions.id }).prepare()),
-
-    revokeSession: lazy(() => db.update(sessions).set({ revokedAt: sql`${value('now')}` })
-      .where(and(eq(sessions.id, value('id')), isNull(sessions.revokedAt))).returning({ id: sessions.id }).prepare()),
-
-    revokeUserSessions: lazy(() => db.update(sessions).set({ revokedAt: sql`${value('now')}` }).where(and(
-      eq(sessions.userId, value('userId')),
-      isNull(sessions.revokedAt),
-      lt(sessions.createdAt, value('startedBefore'))
-    )).returning({ id: sessions.id }).prepare()),
-
-    listSessions: lazy(() => db.select().from(sessions).where(and(
-      eq(sessions.userId, value('userId')),
-      isNull(sessions.revokedAt),
-      gt(sessions.expiresAt, value('now')),
-      gt(sessions.idleExpiresAt, value('now'))
-    )).orderBy(desc(sessions.createdAt), desc(sessions.id)).prepare()),
-
-    removeExpired: {
-      challenges: removeExpired(challenges, challenges.id, challenges.expiresAt),
-      budgets: removeExpired(budgets, budgets.key, budgets.expiresAt),
-      sessions: removeExpired(sessions, sessions.id, sessions.idleExpiresAt)
-    } satisfies Record<ExpiringKind, unknown>,
-
-    // A look at the first rows only: this runs at every boot and must not scan a large table.
-    hasMixedCaseEmails: lazy(() => {
-      const first = db.select({ email: users.email }).from(users).limit(value('limit')).as('first')
-      return db.select({ email: first.email }).from(first).where(sql`${first.email} <> lower(${first.email})`).limit(1).prepare()
-    })
-  }
 }

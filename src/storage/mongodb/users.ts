@@ -33,7 +33,7 @@ export function userVerbs (users: Collection<StoredUser>): UserVerbs {
     },
 
     async insertUser ({ email, fields }) {
-      const user = { ...fields, email, isVerified: true } as StoredUser
+      const user = { ...fields, email, isVerified: false } as StoredUser
       try {
         // The driver makes the `_id` that the host did not give, by the client's own `pkFactory`.
         const { insertedId } = await bounded((limits) => users.insertOne(user, { forceServerObjectId: false, ...durably, ...limits }))
