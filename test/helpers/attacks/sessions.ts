@@ -71,19 +71,21 @@ export const logoutElsewhere: Attack = async (t, target) => {
 }
 
 /**
- * A hundred first sign-ins of one address at once, each with a code of its own: one user, and every session lives. Needs
- * {@link manyCodes}.
+ * A hundred first sign-ins of one address at once, each with a code of its own: one user, and every session lives. Five
+ * addresses, for a race is not lost every time. Needs {@link manyCodes}.
  */
 export const firstSignIns: Attack = async (t, target) => {
-  const email = freshAddress()
-  const asked = await askForCodes(target, Array<string>(100).fill(email))
-  const answers = await Promise.all(asked.map(({ browser, code }) => browser.verifyOtp(email, code)))
-  t.same(tally(answers), { 200: 100 })
-  t.equal(await target.store.countUsers(email), 1)
-  const known = await Promise.all(answers.map(({ body }, n) => visitor(target, n).get('/me', body.access_token)))
-  t.same(tally(known), { 200: 100 })
-  t.equal(new Set(known.map(({ body }) => body.id)).size, 1)
-  t.same(tally(await Promise.all(asked.map(({ browser }) => browser.refresh()))), { 200: 100 })
+  for (let round = 0; round < 5; round++) {
+    const email = freshAddress()
+    const asked = await askForCodes(target, Array<string>(100).fill(email))
+    const answers = await Promise.all(asked.map(({ browser, code }) => browser.verifyOtp(email, code)))
+    t.same(tally(answers), { 200: 100 }, 'everybody is in')
+    t.equal(await target.store.countUsers(email), 1, 'one user')
+    const known = await Promise.all(answers.map(({ body }, n) => visitor(target, n).get('/me', body.access_token)))
+    t.same(tally(known), { 200: 100 }, 'every session lives')
+    t.equal(new Set(known.map(({ body }) => body.id)).size, 1)
+    t.same(tally(await Promise.all(asked.map(({ browser }) => browser.refresh()))), { 200: 100 }, 'and can be refreshed')
+  }
 }
 
 /** Options under which a hundred codes for one address are alive at once. */
