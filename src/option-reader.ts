@@ -61,7 +61,9 @@ export function optionReader (given: Record<string, unknown>, path: string) {
     object: (name: string) => (optional(name, isPlainObject, 'an object') ?? {}) as Record<string, unknown>,
 
     origins (name: string): readonly string[] {
-      const isOrigin = (value: unknown) => typeof value === 'string' && URL.canParse(value) && new URL(value).origin === value
+      // Origins are compared whole, so a pattern would match nothing, and say nothing of it.
+      const isOrigin = (value: unknown) =>
+        typeof value === 'string' && !value.includes('*') && URL.canParse(value) && new URL(value).origin === value
       const expected = 'an array of origins such as "https://app.example", with no path and no slash at the end'
       return (optional(name, (value) => Array.isArray(value) && value.every(isOrigin), expected) ?? []) as string[]
     },
@@ -69,11 +71,11 @@ export function optionReader (given: Record<string, unknown>, path: string) {
     routeOptions (name: string) {
       const route = optionReader(this.object(name), `${path}${name}.`)
       const hooks = (value: unknown) => isFunction(value) || (Array.isArray(value) && value.every(isFunction))
-      const options = {
+      const options = Object.freeze({
         onRequest: route.optional('onRequest', hooks, 'a function or an array of functions'),
         preHandler: route.optional('preHandler', hooks, 'a function or an array of functions'),
         config: route.object('config')
-      }
+      })
       route.refuseUnknown()
       return options as RouteOptions
     },

@@ -9,6 +9,13 @@ import type { OtpAuthOptions } from './types.ts'
 /** NIST SP 800-107: a key of an HMAC should be no shorter than its output. */
 const MIN_SECRET_BYTES = 32
 
+/** Node's timers hold 2^31 milliseconds, some 24.8 days; what is longer fires at once. */
+const MAX_TIMER = 24 * DAY
+
+/** What may stand in these attributes; anything else would make every answer that sets a cookie an error. */
+const COOKIE_PATH = /^\/[\w.~!$&'()*+:=@%/-]*$/
+const COOKIE_DOMAIN = /^\.?[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/i
+
 /** The options as the rest of the package reads them: whole, checked, frozen; every time in milliseconds. */
 export type ResolvedOptions = ReturnType<typeof resolveOptions>
 
@@ -60,7 +67,7 @@ export function resolveOptions (given: OtpAuthOptions) {
     isAllowed,
     // Where not everybody is mailed, an answer that waited for the mail would tell who is.
     awaitDelivery: read.boolean('awaitDelivery', autoCreateUser && isAllowed === undefined),
-    deliveryTimeout: read.duration('deliveryTimeout', 10 * SECOND, { min: 1 }),
+    deliveryTimeout: read.duration('deliveryTimeout', 10 * SECOND, { min: 1, max: MAX_TIMER }),
     getAdditionalClaims: read.optionalFunction<NonNullable<OtpAuthOptions['getAdditionalClaims']>>('getAdditionalClaims'),
     issuer: read.optionalText('issuer'),
     audience: read.optionalText('audience'),
@@ -69,8 +76,8 @@ export function resolveOptions (given: OtpAuthOptions) {
     cookie: Object.freeze({
       secure: cookie.boolean('secure', true),
       sameSite: cookie.oneOf('sameSite', 'lax', ['strict', 'lax', 'none'] as const),
-      path: cookie.matching('path', '/', /^\/[^;,\s]*$/, 'a path that begins with "/"'),
-      domain: cookie.optionalText('domain', /^[A-Za-z0-9.-]+$/, 'a domain name'),
+      path: cookie.matching('path', '/', COOKIE_PATH, 'a path that begins with "/"'),
+      domain: cookie.optionalText('domain', COOKIE_DOMAIN, 'a domain name'),
       partitioned: cookie.boolean('partitioned', false)
     }),
     trustedOrigins: new Set(read.origins('trustedOrigins')),
@@ -83,7 +90,7 @@ export function resolveOptions (given: OtpAuthOptions) {
     normalizeEmail: read.optionalFunction<NonNullable<OtpAuthOptions['normalizeEmail']>>('normalizeEmail'),
     cleanupInterval: given.cleanupInterval === false
       ? (read.name('cleanupInterval'), null)
-      : read.duration('cleanupInterval', HOUR, { min: SECOND, max: 24 * DAY }),
+      : read.duration('cleanupInterval', HOUR, { min: SECOND, max: MAX_TIMER }),
     onEvent: read.optionalFunction<NonNullable<OtpAuthOptions['onEvent']>>('onEvent'),
     clock: (read.optionalFunction('clock') ?? Date.now) as () => number,
     random: (read.optional('random', isRandom, 'an object with the functions bytes and int') ?? systemRandom) as typeof systemRandom

@@ -108,3 +108,38 @@ t.test('a token whose subject cannot be an id of the host\'s type is 401', async
   t.equal((await browser().get('/me', accessToken)).status, 401)
   t.equal(client.prepare('select count(*) from otp_sessions').pluck().get(), 2)
 })
+
+t.test('a user who is deleted in the middle of a proof is logged in to nobody\'s account', async (t) => {
+  const { db, client } = openDatabase()
+  t.teardown(() => client.close())
+  const real = drizzleStorage(db)
+  const storage = withVerbs(real, {
+    verifyUser: async (email) => {
+      client.prepare('delete from otp_users').run()
+      return await real.verifyUser(email)
+    }
+  })
+  const { browser, codeFor } = await buildApp(t, { storage })
+  const anna = browser()
+  await anna.requestOtp('anna@example.com')
+  t.match(await anna.verifyOtp('anna@example.com', codeFor('anna@example.com')), { status: 401, body: { code: 'OTP_AUTH_INVALID_CODE' } })
+  t.equal(client.prepare('select count(*) from otp_sessions').pluck().get(), 0)
+})
+
+t.test('of two proofs of one unverified user at once both log in, and one is told that the user is new', async (t) => {
+  const { db, client } = openDatabase()
+  t.teardown(() => client.close())
+  client.prepare("insert into otp_users values ('1', 'anna@example.com', 0)").run()
+  const real = drizzleStorage(db)
+  const storage = withVerbs(real, {
+    verifyUser: async (email) => {
+      await real.verifyUser(email)
+      return await real.verifyUser(email)
+    }
+  })
+  const { browser, codeFor, events } = await buildApp(t, { storage })
+  const anna = browser()
+  const token = await anna.login('anna@example.com', codeFor)
+  t.match(await anna.get('/verified', token), { status: 200 })
+  t.match(events.at(-1), { type: 'otp.verified', isNewUser: false })
+})

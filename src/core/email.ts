@@ -16,6 +16,9 @@ const UNICODE_LOCAL = /^[a-zA-Z0-9\p{L}\p{M}\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\.[a-zA
  */
 const DOMAIN = /^[a-z0-9.\-\p{L}\p{M}]+$/u
 
+/** Characters that nobody sees, some of them letters and marks to Unicode; `domainToASCII` drops them without a word. */
+const INVISIBLE = /\p{Default_Ignorable_Code_Point}/u
+
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
 /** The address in its one spelling, or why it is none (completing the sentence "email …"). */
@@ -41,6 +44,7 @@ function readByHost (typed: string, host: (typed: string) => string): EmailResul
 }
 
 function canonical (address: string, localPart: RegExp): EmailResult {
+  if (INVISIBLE.test(address)) return { reason: 'has invisible characters' }
   const at = address.indexOf('@')
   if (at < 1 || at !== address.lastIndexOf('@')) return { reason: 'must be one address with one "@"' }
   const local = address.slice(0, at)

@@ -5,19 +5,36 @@ import { isIPv4, isIPv6 } from 'node:net'
  * into IPv6 counts as IPv4. What is no address (a Unix socket) is one network.
  */
 export function networkOf (ip: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip)?.[1] ?? ip
-  if (isIPv4(mapped)) return `${mapped.split('.').slice(0, 3).join('.')}.0/24`
-  if (!isIPv6(mapped)) return 'unknown'
-  const groups = expandIPv6(mapped)
+  if (isIPv4(ip)) return networkOfIPv4(ip.split('.').map(Number))
+  if (!isIPv6(ip)) return 'unknown'
+  const groups = expandIPv6(ip)
+  if (isMappedIPv4(groups)) return networkOfIPv4(groups.slice(6).flatMap((group) => [group >> 8, group & 0xff]))
   const high = groups.slice(0, 3).map((group) => group.toString(16))
   return `${high.join(':')}:${(groups[3]! & 0xff00).toString(16)}::/56`
 }
 
-/** The first four of the eight groups at least; the zone and an embedded IPv4 tail do not reach them. */
+function networkOfIPv4 (octets: number[]): string {
+  return `${octets.slice(0, 3).join('.')}.0/24`
+}
+
+/** `::ffff:0:0/96`, whichever of its spellings a proxy has written. */
+function isMappedIPv4 (groups: number[]): boolean {
+  return groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0)
+}
+
+/** The eight groups, without the zone; the dotted tail that an address may have is two of them. */
 function expandIPv6 (ip: string): number[] {
-  const [head = '', tail] = ip.replace(/%.*$/, '').replace(/\d+\.\d+\.\d+\.\d+$/, '0:0').split('::')
-  const read = (part: string) => part === '' ? [] : part.split(':').map((group) => parseInt(group, 16))
-  const start = read(head)
-  const end = read(tail ?? '')
+  const [head = '', tail = ''] = ip.replace(/%.*$/, '').replace(/\d+\.\d+\.\d+\.\d+$/, asGroups).split('::')
+  const start = readGroups(head)
+  const end = readGroups(tail)
   return [...start, ...Array<number>(8 - start.length - end.length).fill(0), ...end]
+}
+
+function readGroups (part: string): number[] {
+  return part === '' ? [] : part.split(':').map((group) => parseInt(group, 16))
+}
+
+function asGroups (dotted: string): string {
+  const [a, b, c, d] = dotted.split('.').map(Number)
+  return [a! * 256 + b!, c! * 256 + d!].map((group) => group.toString(16)).join(':')
 }

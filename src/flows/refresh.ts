@@ -1,7 +1,7 @@
 import { invalidRefreshToken } from '../errors.ts'
 import type { Session, UserRecord } from '../storage/storage.ts'
 import { isAllowed, type Flow, type HostRequest } from './flow.ts'
-import { additionalClaims, isLive, signTokens, type SessionTokens } from './sessions.ts'
+import { additionalClaims, isLive, signAccess, withRefreshToken, type SessionTokens } from './sessions.ts'
 
 /**
  * Renews the tokens of a session. Everything that can fail comes first and the rotation last, so that a failure on the
@@ -19,9 +19,9 @@ export async function refresh (flow: Flow, token: string | undefined, request: H
   const { session, user } = await loadLive(flow, presented)
   if (!isExpected(flow, session, presented.seq)) return await endStolen(flow, session)
   if (!await isAllowed(flow, user.email, user.row, request, 'refresh')) throw invalidRefreshToken()
-  const custom = await additionalClaims(flow, user.row, request)
+  const access = signAccess(flow, session, await additionalClaims(flow, user.row, request))
   const current = await rotate(flow, session, presented.seq)
-  const tokens = signTokens(flow, current, custom)
+  const tokens = withRefreshToken(flow, current, access)
   flow.emit({ type: 'session.refreshed', userId: session.userId, sessionId: session.id })
   return tokens
 }

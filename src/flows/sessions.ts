@@ -39,24 +39,28 @@ export async function startSession (
     expiresAt,
     revokedAt: null
   }
-  const tokens = signTokens(flow, session, custom)
+  const tokens = withRefreshToken(flow, session, signAccess(flow, session, custom))
   await storage.insertSession(session)
   return tokens
 }
 
-/** Both tokens of a session at its present step. */
-export function signTokens ({ tokens, options }: Flow, session: Session, custom: Record<string, unknown>): SessionTokens {
-  const { userId, id: sessionId, seq, idleExpiresAt } = session
+type SignedAccess = Pick<SessionTokens, 'accessToken' | 'expiresIn'>
+
+/** No step of the session is in it, so that it can be signed before a rotation: claims that cannot be signed cost nothing. */
+export function signAccess ({ tokens, options }: Flow, session: Session, custom: Record<string, unknown>): SignedAccess {
   const now = options.clock()
-  const accessExpiresAt = Math.min(now + options.accessTokenLifetime, session.expiresAt)
+  const expiresAt = Math.min(now + options.accessTokenLifetime, session.expiresAt)
   return {
-    userId,
-    sessionId,
-    accessToken: tokens.signAccess({ userId, sessionId, custom, expiresAt: accessExpiresAt }),
-    refreshToken: tokens.signRefresh({ userId, sessionId, seq, expiresAt: idleExpiresAt }),
-    refreshExpiresAt: idleExpiresAt,
-    expiresIn: Math.floor((accessExpiresAt - now) / SECOND)
+    accessToken: tokens.signAccess({ userId: session.userId, sessionId: session.id, custom, expiresAt }),
+    expiresIn: Math.floor((expiresAt - now) / SECOND)
   }
+}
+
+/** Both tokens of a session at its present step. */
+export function withRefreshToken ({ tokens }: Flow, session: Session, access: SignedAccess): SessionTokens {
+  const { userId, id: sessionId, seq, idleExpiresAt } = session
+  const refreshToken = tokens.signRefresh({ userId, sessionId, seq, expiresAt: idleExpiresAt })
+  return { ...access, userId, sessionId, refreshToken, refreshExpiresAt: idleExpiresAt }
 }
 
 /** Ends a session, in every process at once. @returns whether this call ended it */

@@ -44,11 +44,10 @@ export async function verifyOtp (flow: Flow, input: OtpGuess): Promise<LoggedIn>
 
   const { deviceKey } = await consume(flow, input.requestId, guess)
   await clearFailuresInARow(flow, subject, deviceKey)
+  const startedAt = clock()
   const known = await flow.storage.findUser(email)
   if (!await isAllowed(flow, email, known?.row ?? null, input.request, 'verify')) throw invalidCode()
-  const { user, isNew } = known?.isVerified === true
-    ? { user: known, isNew: false }
-    : await proveUser(flow, email, input.request)
+  const { user, isNew } = await proveUser(flow, { email, known, startedAt, request: input.request })
   if (input.presented !== null) await endSession(flow, input.presented, 'replaced')
   const tokens = await startSession(flow, user, input.request)
 

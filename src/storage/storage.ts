@@ -90,7 +90,7 @@ export interface OtpAuthStorage {
   verifyUser (email: string): Promise<UserRecord | null>
 
   /**
-   * Makes a verified user. Never touches a row that exists.
+   * Makes a user, unverified. Never touches a row that exists.
    *
    * @returns the new user, or the database's refusal where any constraint (the unique address, or one of the host's own)
    * would be violated.

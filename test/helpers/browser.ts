@@ -1,4 +1,4 @@
-import type { FastifyInstance, InjectOptions } from 'fastify'
+import type { InjectOptions } from 'fastify'
 import { remember } from './log.ts'
 
 export interface Answer {
@@ -8,25 +8,35 @@ export interface Answer {
   setCookies: readonly string[]
 }
 
-/** A client with a cookie jar: what a browser sends and keeps, over `inject`. */
+/** What takes requests: an application by its `inject`, or a server behind real sockets in the same shape. */
+export interface Requestable {
+  inject (request: InjectOptions): Promise<{
+    statusCode: number
+    headers: Record<string, string | number | string[] | undefined>
+    body: string
+    json (): unknown
+  }>
+}
+
+/** A client with a cookie jar: what a browser sends and keeps. */
 export class Browser {
   readonly cookies = new Map<string, string>()
-  #app: FastifyInstance
-  #ip: string
+  readonly ip: string
+  #app: Requestable
 
-  constructor (app: FastifyInstance, ip: string) {
+  constructor (app: Requestable, ip: string) {
     this.#app = app
-    this.#ip = ip
+    this.ip = ip
   }
 
   async send ({ headers, ...request }: InjectOptions): Promise<Answer> {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
     const response = await this.#app.inject({
-      remoteAddress: this.#ip,
+      remoteAddress: this.ip,
       ...request,
       headers: { ...(cookie !== '' && { cookie }), ...headers }
     })
-    const setCookies = [response.headers['set-cookie'] ?? []].flat()
+    const setCookies = [response.headers['set-cookie'] ?? []].flat().map(String)
     for (const line of setCookies) this.#keep(line)
     const text = response.body
     return {

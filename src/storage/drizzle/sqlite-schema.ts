@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { customType, index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+
+/** An integer column that is a number here, also where the driver was told to hand out 64-bit integers as BigInt or text. */
+const number = customType<{ data: number, driverData: number | bigint | string }>({ dataType: () => 'integer', fromDriver: Number })
 
 /** The default users. Ids are random text: one that is given out twice would hand over the sessions of the first. */
 export const users = sqliteTable('otp_users', {
@@ -12,13 +15,13 @@ export const challenges = sqliteTable('otp_challenges', {
   id: text().primaryKey(),
   subject: text().notNull(),
   codeMac: text('code_mac').notNull(),
-  codeLength: integer('code_length').notNull(),
-  expiresAt: integer('expires_at').notNull(),
+  codeLength: number('code_length').notNull(),
+  expiresAt: number('expires_at').notNull(),
   previousMac: text('previous_mac'),
-  previousLength: integer('previous_length'),
-  previousExpiresAt: integer('previous_expires_at'),
-  attempts: integer().notNull().default(0),
-  consumedAt: integer('consumed_at'),
+  previousLength: number('previous_length'),
+  previousExpiresAt: number('previous_expires_at'),
+  attempts: number().notNull().default(0),
+  consumedAt: number('consumed_at'),
   deviceKey: text('device_key')
 }, (table) => [
   index('otp_challenges_subject').on(table.subject),
@@ -27,24 +30,24 @@ export const challenges = sqliteTable('otp_challenges', {
 
 export const budgets = sqliteTable('otp_budgets', {
   key: text().primaryKey(),
-  lastAt: integer('last_at').notNull(),
-  shortFrom: integer('short_from').notNull(),
-  shortCount: integer('short_count').notNull(),
-  longFrom: integer('long_from').notNull(),
-  longCount: integer('long_count').notNull(),
-  inARow: integer('in_a_row').notNull().default(0),
-  expiresAt: integer('expires_at').notNull()
+  lastAt: number('last_at').notNull(),
+  shortFrom: number('short_from').notNull(),
+  shortCount: number('short_count').notNull(),
+  longFrom: number('long_from').notNull(),
+  longCount: number('long_count').notNull(),
+  inARow: number('in_a_row').notNull().default(0),
+  expiresAt: number('expires_at').notNull()
 }, (table) => [index('otp_budgets_expires_at').on(table.expiresAt)])
 
 export const sessions = sqliteTable('otp_sessions', {
   id: text().primaryKey(),
   userId: text('user_id').notNull(),
-  seq: integer().notNull().default(0),
-  rotatedAt: integer('rotated_at'),
-  createdAt: integer('created_at').notNull(),
-  idleExpiresAt: integer('idle_expires_at').notNull(),
-  expiresAt: integer('expires_at').notNull(),
-  revokedAt: integer('revoked_at')
+  seq: number().notNull().default(0),
+  rotatedAt: number('rotated_at'),
+  createdAt: number('created_at').notNull(),
+  idleExpiresAt: number('idle_expires_at').notNull(),
+  expiresAt: number('expires_at').notNull(),
+  revokedAt: number('revoked_at')
 }, (table) => [
   index('otp_sessions_user_id').on(table.userId),
   index('otp_sessions_idle_expires_at').on(table.idleExpiresAt)

@@ -1,8 +1,8 @@
 import { and, desc, eq, gt, inArray, isNull, lt, lte, or, sql, type SQL } from 'drizzle-orm'
-import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
-import type { AnySQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
+import type { AnySQLiteColumn, BaseSQLiteDatabase, PreparedQueryConfig, SQLitePreparedQuery, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { fileURLToPath } from 'node:url'
 import type { ExpiringKind, OtpAuthStorage, UserRecord } from '../storage.ts'
+import { isLibsqlFile, writeToLibsqlFile } from './libsql-file.ts'
 import { budgets, challenges, sessions, users as defaultUsers } from './sqlite-schema.ts'
 import { driverError, lazy, macValues, missingId, parseId, preparedByCount } from './shared.ts'
 
@@ -23,73 +23,100 @@ export interface DrizzleStorageOptions {
 
 /**
  * Where the shipped migrations are and where they are accounted for, apart from the host's own:
- * `migrate(db, migrations)` with the `migrate` of `drizzle-orm/better-sqlite3/migrator`.
+ * `migrate(db, migrations)` with the `migrate` of `drizzle-orm/better-sqlite3/migrator` or
+ * `drizzle-orm/libsql/migrator`.
  */
 export const migrations = Object.freeze({
   migrationsFolder: fileURLToPath(new URL('../../../drizzle/sqlite', import.meta.url)),
   migrationsTable: '__otp_auth_migrations'
 })
 
-type Database = BetterSQLite3Database<Record<string, unknown>> & { $client: { inTransaction: boolean } }
+/** A Drizzle database on SQLite, with whatever schema of the host's: better-sqlite3 is a `sync` one, libsql an `async` one. */
+export type SQLiteDatabase =
+  BaseSQLiteDatabase<'sync', unknown, Record<string, unknown>> | BaseSQLiteDatabase<'async', unknown, Record<string, unknown>>
+
+/** Both kinds are used as if they were this one: `await` takes a plain value as well. */
+type Database = BaseSQLiteDatabase<'async', unknown, Record<string, unknown>>
 
 /**
- * Storage on SQLite >= 3.35 through Drizzle and better-sqlite3. Each verb is one statement; SQLite has one writer at a
- * time, so a statement is atomic across processes too. Open the file with `journal_mode = WAL` and a
- * `busy_timeout` of at least 5000 ms.
+ * Storage on SQLite >= 3.35 through Drizzle, on better-sqlite3 or libsql. Each verb is one statement; SQLite has one
+ * writer at a time, so a statement is atomic across processes too.
+ *
+ * Open a file with `PRAGMA journal_mode = WAL` and let each connection wait for its turn:
+ * - better-sqlite3 by its `timeout` option, which is 5000 ms unless set;
+ * - libsql (`@libsql/client` >= 0.18) by `createClient({ url: 'file:…', timeout: 5000 })`. Without it a write that meets
+ *   another one fails with `SQLITE_BUSY`, and `PRAGMA busy_timeout` is no substitute, for it reaches one connection of
+ *   the client's pool.
+ *
+ * Give us a libsql **file client of our own**: a statement of the host's that failed with `SQLITE_BUSY` would leave its
+ * connection reading an old state of the file, in which a logout has not happened yet. After one of our own we
+ * reconnect the client, which ends whatever else runs on it.
+ *
+ * Both drivers wait by stopping the whole process. A write transaction that the host holds open across an `await` on
+ * another connection to the file therefore stops it for the full timeout, after which our write rejects: keep such
+ * transactions short and synchronous, or use a libsql server.
  *
  * A better-sqlite3 handle is one connection: while the host has a transaction open on it, our writes would be rolled
- * back with it, and a lost count is a free guess. So every write then rejects, which is answered 503.
+ * back with it, and a lost count is a free guess. So every write then rejects, which is answered 503. A libsql client
+ * keeps its transactions apart.
  *
- * @param db a Drizzle database on better-sqlite3
+ * Of Drizzle's `withReplicas` the primary alone is used. A libsql embedded replica (`syncUrl`) cannot be told to: it
+ * reads from its own copy, which may not have heard of a logout elsewhere, so give us a client of the server itself.
+ *
+ * @param db a Drizzle database on better-sqlite3 or libsql
  */
-export function drizzleStorage (
-  db: BetterSQLite3Database<any> & { $client: { inTransaction: boolean } },
-  options: DrizzleStorageOptions = {}
-): OtpAuthStorage {
-  const connection = db as Database
+export function drizzleStorage (db: SQLiteDatabase, options: DrizzleStorageOptions = {}): OtpAuthStorage {
+  const connection = ('$primary' in db ? db.$primary : db) as Database & { $client?: { inTransaction?: boolean } }
+  const client = connection.$client
   const users = options.users ?? defaultUsers
   const statements = prepareStatements(connection, users as typeof defaultUsers)
 
-  function write<T> (run: () => T): T {
-    if (connection.$client.inTransaction) {
+  /** Runs a statement; each has a `returning`, so that all of them run alike. */
+  async function write<T> (
+    statement: SQLitePreparedQuery<PreparedQueryConfig & { type: 'async', all: T }>,
+    values: Record<string, unknown>
+  ): Promise<T> {
+    if (client?.inTransaction === true) {
       throw new Error('the better-sqlite3 handle is inside a transaction of the host; give fastify-otp-auth a handle of its own')
     }
-    return run()
+    return isLibsqlFile(client) ? writeToLibsqlFile(client, statement, values) : statement.all(values)
   }
 
   return {
     async insertChallenge (challenge) {
-      write(() => statements.insertChallenge().run({ ...challenge }))
+      await write(statements.insertChallenge(), { ...challenge })
     },
 
     async renewChallenge (renewal) {
-      return write(() => statements.renewChallenge().all({ ...renewal })).length === 1
+      return (await write(statements.renewChallenge(), { ...renewal })).length === 1
     },
 
     async withdrawCode (code) {
-      write(() => statements.withdrawCode().run(code))
+      await write(statements.withdrawCode(), code)
     },
 
     async tryCode ({ macs, ...guess }) {
-      const [outcome] = write(() => statements.tryCode(macs.length).all({ ...guess, ...macValues(macs) }))
+      const [outcome] = await write(statements.tryCode(macs.length), { ...guess, ...macValues(macs) })
       return outcome === undefined ? null : { ...outcome, accepted: outcome.accepted === 1 }
     },
 
     async consumeCode ({ macs, ...guess }) {
-      const [consumed] = write(() => statements.consumeCode(macs.length).all({ ...guess, ...macValues(macs) }))
+      const [consumed] = await write(statements.consumeCode(macs.length), { ...guess, ...macValues(macs) })
       return consumed ?? null
     },
 
     async findChallenge (id) {
-      return statements.findChallenge().get({ id }) ?? null
+      return (await statements.findChallenge().get({ id })) ?? null
     },
 
     async hasLiveChallenge (query) {
-      return statements.hasLiveChallenge().get(query) !== undefined
+      return (await statements.hasLiveChallenge().get(query)) !== undefined
     },
 
     async takeBudget ({ key, now, cooldown, short, long }) {
-      return write(() => statements.takeBudget().all({
+      // The statement's insert, and a window that starts anew, count one without a look at the limit.
+      if (short.limit < 1 || long.limit < 1) return false
+      const admitted = await write(statements.takeBudget(), {
         key,
         now,
         // Without a cool-down a clock that stepped back must not refuse.
@@ -99,40 +126,41 @@ export function drizzleStorage (
         longStart: now - long.length,
         longLimit: long.limit,
         expiresAt: now + Math.max(cooldown, short.length, long.length)
-      })).length === 1
+      })
+      return admitted.length === 1
     },
 
     async returnBudget ({ key, takenAt, cooldown, counts }) {
-      write(() => statements.returnBudget().run({ key, takenAt, cooldown: Number(cooldown), counts: Number(counts) }))
+      await write(statements.returnBudget(), { key, takenAt, cooldown: Number(cooldown), counts: Number(counts) })
     },
 
     async countFailure ({ key, now, window, lapse }) {
-      const [counts] = write(() => statements.countFailure().all({
+      const [counts] = await write(statements.countFailure(), {
         key, now, windowStart: now - window, lapsedAt: now - lapse, expiresAt: now + Math.max(window, lapse)
-      }))
+      })
       return counts!
     },
 
     async clearFailuresInARow (key) {
-      write(() => statements.clearFailuresInARow().run({ key }))
+      await write(statements.clearFailuresInARow(), { key })
     },
 
     async readBudget (key) {
-      return statements.readBudget().get({ key }) ?? null
+      return (await statements.readBudget().get({ key })) ?? null
     },
 
     async findUser (email) {
-      return toRecord(statements.findUser().get({ email }))
+      return toRecord(await statements.findUser().get({ email }))
     },
 
     async verifyUser (email) {
-      return toRecord(write(() => statements.verifyUser().all({ email }))[0])
+      return toRecord((await write(statements.verifyUser(), { email }))[0])
     },
 
     async insertUser ({ email, fields }) {
-      const values = { ...missingId(users.id, fields), ...fields, email, isVerified: true }
+      const values = { ...missingId(users.id, fields), ...fields, email, isVerified: false }
       try {
-        const [row] = write(() => connection.insert(users as typeof defaultUsers).values(values).returning().all())
+        const [row] = await write(connection.insert(users as typeof defaultUsers).values(values).returning().prepare(), {})
         return { user: toRecord(row)! }
       } catch (error) {
         const cause = driverError(error)
@@ -144,27 +172,30 @@ export function drizzleStorage (
     userId: (user) => String((user as { id: unknown }).id),
 
     async insertSession (session) {
-      write(() => statements.insertSession().run({ ...session }))
+      await write(statements.insertSession(), { ...session })
     },
 
     async loadSession ({ sessionId, userId }) {
       const id = parseId(users.id, userId)
-      const session = statements.findSession().get({ sessionId, userId })
-      if (session === undefined || id === undefined) return null
-      const user = toRecord(statements.findUserById().get({ id }))
-      return user === null ? null : { session, user }
+      if (id === undefined) return null
+      const [session, row] = await Promise.all([
+        statements.findSession().get({ sessionId, userId }),
+        statements.findUserById().get({ id })
+      ])
+      const user = toRecord(row)
+      return session === undefined || user === null ? null : { session, user }
     },
 
     async rotateSession (rotation) {
-      return write(() => statements.rotateSession().all({ ...rotation })).length === 1
+      return (await write(statements.rotateSession(), { ...rotation })).length === 1
     },
 
     async revokeSession (revocation) {
-      return write(() => statements.revokeSession().all(revocation)).length === 1
+      return (await write(statements.revokeSession(), revocation)).length === 1
     },
 
     async revokeUserSessions (revocation) {
-      return write(() => statements.revokeUserSessions().all(revocation)).length
+      return (await write(statements.revokeUserSessions(), revocation)).length
     },
 
     async listSessions (query) {
@@ -172,11 +203,11 @@ export function drizzleStorage (
     },
 
     async removeExpired ({ kind, before, limit }) {
-      return write(() => statements.removeExpired[kind]().all({ before, limit })).length
+      return (await write(statements.removeExpired[kind](), { before, limit })).length
     },
 
     async hasMixedCaseEmails (limit) {
-      return statements.hasMixedCaseEmails().get({ limit }) !== undefined
+      return (await statements.hasMixedCaseEmails().get({ limit })) !== undefined
     }
   }
 }
@@ -227,7 +258,7 @@ function prepareStatements (db: Database, users: typeof defaultUsers) {
       codeLength: value('codeLength'),
       expiresAt: value('expiresAt'),
       deviceKey: value('deviceKey')
-    }).prepare()),
+    }).returning({ id: challenges.id }).prepare()),
 
     renewChallenge: lazy(() => db.update(challenges).set({
       previousMac: sql`${challenges.codeMac}`,
@@ -251,7 +282,7 @@ function prepareStatements (db: Database, users: typeof defaultUsers) {
     }).where(and(
       eq(challenges.id, value('id')),
       or(eq(challenges.codeMac, value('mac')), eq(challenges.previousMac, value('mac')))
-    )).prepare()),
+    )).returning({ id: challenges.id }).prepare()),
 
     tryCode: preparedByCount((count) => db.update(challenges).set({
       attempts: sql`${challenges.attempts} + 1`,
@@ -264,7 +295,7 @@ function prepareStatements (db: Database, users: typeof defaultUsers) {
       hasCodeOfLength
     )).returning({
       attempts: challenges.attempts,
-      accepted: sql<number>`${challenges.consumedAt} is not null`,
+      accepted: sql`${challenges.consumedAt} is not null`.mapWith(Number),
       deviceKey: challenges.deviceKey
     }).prepare()),
 
@@ -309,7 +340,7 @@ function prepareStatements (db: Database, users: typeof defaultUsers) {
       lastAt: sql`case when ${value('cooldown')} = 1 and ${budgets.lastAt} = ${value('takenAt')} then 0 else ${budgets.lastAt} end`,
       shortCount: lessOneOf(budgets.shortCount, budgets.shortFrom),
       longCount: lessOneOf(budgets.longCount, budgets.longFrom)
-    }).where(eq(budgets.key, value('key'))).prepare()),
+    }).where(eq(budgets.key, value('key'))).returning({ key: budgets.key }).prepare()),
 
     countFailure: lazy(() => db.insert(budgets).values({
       key: value('key'),
@@ -331,7 +362,8 @@ function prepareStatements (db: Database, users: typeof defaultUsers) {
       }
     }).returning({ inWindow: budgets.longCount, inARow: budgets.inARow }).prepare()),
 
-    clearFailuresInARow: lazy(() => db.update(budgets).set({ inARow: 0 }).where(eq(budgets.key, value('key'))).prepare()),
+    clearFailuresInARow: lazy(() => db.update(budgets).set({ inARow: 0 })
+      .where(eq(budgets.key, value('key'))).returning({ key: budgets.key }).prepare()),
 
     readBudget: lazy(() => db.select().from(budgets).where(eq(budgets.key, value('key'))).prepare()),
 
@@ -351,7 +383,7 @@ function prepareStatements (db: Database, users: typeof defaultUsers) {
       idleExpiresAt: value('idleExpiresAt'),
       expiresAt: value('expiresAt'),
       revokedAt: value('revokedAt')
-    }).prepare()),
+    }).returning({ id: sessions.id }).prepare()),
 
     findSession: lazy(() => db.select().from(sessions)
       .where(and(eq(sessions.id, value('sessionId')), eq(sessions.userId, value('userId')))).prepare()),

@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict'
+import type { BudgetRefund, BudgetTake } from '../storage.ts'
+import { now, oneTo, rounds, type RegisterCase } from './harness.ts'
+
+const hour = 3_600_000
+const day = 24 * hour
+
+const aTake = (given: Partial<BudgetTake> = {}): BudgetTake => ({
+  key: 'budget',
+  now,
+  cooldown: 0,
+  short: { length: hour, limit: 3 },
+  long: { length: day, limit: 5 },
+  ...given
+})
+
+const aRefund = (given: Partial<BudgetRefund> = {}): BudgetRefund =>
+  ({ key: 'budget', takenAt: now, cooldown: true, counts: true, ...given })
+
+export function budgetCases (register: RegisterCase): void {
+  takeCases(register)
+  takeRaces(register)
+  refundCases(register)
+}
+
+function takeCases (register: RegisterCase): void {
+  register('the first taking is admitted and starts both windows', async ({ storage, other }) => {
+    assert.equal(await storage.readBudget('budget'), null)
+    assert.equal(await storage.takeBudget(aTake()), true)
+    const { expiresAt, ...budget } = (await other.readBudget('budget'))!
+    assert.deepEqual(budget, {
+      key: 'budget', lastAt: now, shortFrom: now, shortCount: 1, longFrom: now, longCount: 1, inARow: 0
+    })
+    assert.ok(expiresAt >= now + day, 'it matters until its long window ends')
+  })
+
+  register('budget keys are told apart by case and may be long', async ({ storage }) => {
+    const key = 'k'.repeat(100)
+    await storage.takeBudget(aTake({ key }))
+    assert.equal(await storage.readBudget(key.toUpperCase()), null)
+    assert.equal(await storage.takeBudget(aTake({ key: key.toUpperCase() })), true)
+    assert.equal((await storage.readBudget(key))!.shortCount, 1)
+  })
+
+  register('a window admits its limit and no more', async ({ storage }) => {
+    for (const limit of [1, 3]) {
+      for (const window of ['short', 'long'] as const) {
+        const take = aTake({ key: `${window}-${limit}`, short: { length: hour, limit: 99 }, long: { length: day, limit: 99 } })
+        take[window] = { ...take[window], limit }
+        for (const event of oneTo(limit + 1)) assert.equal(await storage.takeBudget(take), event <= limit)
+      }
+    }
+  })
+
+  register('a window with a limit of zero admits nothing, the first taking neither', async ({ storage }) => {
+    const none = { length: hour, limit: 0 }
+    assert.equal(await storage.takeBudget(aTake({ short: none })), false)
+    assert.equal(await storage.takeBudget(aTake({ long: none })), false)
+    assert.equal(await storage.takeBudget(aTake()), true)
+    assert.equal(await storage.takeBudget(aTake({ short: none, now: now + hour })), false)
+    assert.equal(await storage.takeBudget(aTake({ long: none, now: now + day })), false)
+    const { shortCount, longCount } = (await storage.readBudget('budget'))!
+    assert.deepEqual({ shortCount, longCount }, { shortCount: 1, longCount: 1 })
+  })
+
+  register('a cool-down is over when its last millisecond is', async ({ storage }) => {
+    const cooldown = 60_000
+    assert.equal(await storage.takeBudget(aTake({ cooldown })), true)
+    assert.equal(await storage.takeBudget(aTake({ cooldown })), false)
+    assert.equal(await storage.takeBudget(aTake({ cooldown, now: now + cooldown - 1 })), false)
+    assert.equal(await storage.takeBudget(aTake({ cooldown, now: now + cooldown })), true)
+    assert.equal(await storage.takeBudget(aTake({ cooldown, now: now + 2 * cooldown - 1 })), false, 'each event starts it anew')
+  })
+
+  register('windows are fixed and start at their first event', async ({ storage }) => {
+    const take = (at: number) => storage.takeBudget(aTake({ now: now + at }))
+    assert.equal(await take(0), true)
+    assert.equal(await take(hour - 2), true)
+    assert.equal(await take(hour - 1), true)
+    assert.equal(await take(hour - 1), false)
+    assert.equal(await take(hour), true, 'the next short window')
+    assert.equal(await take(hour + 1), true)
+    assert.equal(await take(hour + 2), false, 'the long window is full')
+    assert.equal(await take(day - 1), false)
+    assert.equal(await take(day), true)
+    const { expiresAt, ...budget } = (await storage.readBudget('budget'))!
+    assert.deepEqual(budget, {
+      key: 'budget', lastAt: now + day, shortFrom: now + day, shortCount: 1, longFrom: now + day, longCount: 1, inARow: 0
+    })
+    assert.ok(expiresAt >= now + 2 * day)
+  })
+
+  register('a refusal changes nothing, whichever counter refused', async ({ storage }) => {
+    const full = { length: hour, limit: 2 }
+    await storage.takeBudget(aTake())
+    await storage.takeBudget(aTake({ now: now + 1 }))
+    const before = await storage.readBudget('budget')
+    assert.equal(await storage.takeBudget(aTake({ now: now + 2, cooldown: 60_000 })), false)
+    assert.equal(await storage.takeBudget(aTake({ now: now + 2, short: full })), false)
+    assert.equal(await storage.takeBudget(aTake({ now: now + hour, long: { length: day, limit: 2 } })), false)
+    assert.equal(await storage.takeBudget(aTake({ now: now + day, cooldown: 2 * day })), false)
+    assert.deepEqual(await storage.readBudget('budget'), before)
+  })
+
+  register('without a cool-down a clock that stepped back is admitted, and shortens nothing', async ({ storage }) => {
+    await storage.takeBudget(aTake())
+    assert.equal(await storage.takeBudget(aTake({ now: now - hour })), true)
+    assert.equal(await storage.takeBudget(aTake({ now: now - hour, cooldown: 1 })), false)
+    const { shortCount, longCount, expiresAt } = (await storage.readBudget('budget'))!
+    assert.deepEqual({ shortCount, longCount }, { shortCount: 2, longCount: 2 })
+    assert.ok(expiresAt >= now + day)
+  })
+
+  register('events are counted as numbers past nine', async ({ storage }) => {
+    const wide = { length: day, limit: 12 }
+    for (const count of oneTo(12)) {
+      assert.equal(await storage.takeBudget(aTake({ short: wide, long: wide })), true)
+      const { shortCount, longCount } = (await storage.readBudget('budget'))!
+      assert.deepEqual({ shortCount, longCount }, { shortCount: count, longCount: count })
+    }
+    assert.equal(await storage.takeBudget(aTake({ short: wide, long: wide })), false)
+  })
+}
+
+function takeRaces (register: RegisterCase): void {
+  const narrow = { length: hour, limit: 7 }
+  const wide = { length: day, limit: 1_000 }
+
+  register('of parallel takings exactly the limit of either window is admitted, a fresh key or not', async ({ storage, race }) => {
+    for (const round of oneTo(rounds)) {
+      const key = `budget-${round}`
+      const windows = round % 2 === 1 ? { short: narrow, long: wide } : { short: wide, long: narrow }
+      for (const at of [now, now + day]) {
+        const admitted = await race((adapter) => adapter.takeBudget(aTake({ key, now: at, ...windows })))
+        assert.equal(admitted.filter(Boolean).length, narrow.limit)
+        const { shortCount, longCount } = (await storage.readBudget(key))!
+        assert.deepEqual({ shortCount, longCount }, { shortCount: narrow.limit, longCount: narrow.limit })
+      }
+    }
+  })
+
+  register('parallel takings that all find room are all admitted', async ({ storage, race, parallel }) => {
+    for (const round of oneTo(rounds)) {
+      const key = `budget-${round}`
+      const admitted = await race((adapter) => adapter.takeBudget(aTake({ key, short: wide, long: wide })))
+      assert.equal(admitted.filter(Boolean).length, parallel)
+      assert.equal((await storage.readBudget(key))!.longCount, parallel)
+    }
+  })
+
+  register('of parallel takings within one cool-down one is admitted, a fresh key or not', async ({ storage, race }) => {
+    for (const round of oneTo(rounds)) {
+      const key = `budget-${round}`
+      for (const at of [now, now + 60_000]) {
+        const admitted = await race((adapter) => adapter.takeBudget(aTake({ key, now: at, cooldown: 60_000, short: wide, long: wide })))
+        assert.equal(admitted.filter(Boolean).length, 1)
+      }
+      assert.equal((await storage.readBudget(key))!.shortCount, 2)
+    }
+  })
+}
+
+function refundCases (register: RegisterCase): void {
+  register('a refund gives back what was taken: the counts, the cool-down, or both', async ({ storage }) => {
+    for (const [cooldown, counts] of [[true, true], [true, false], [false, true], [false, false]] as const) {
+      const key = `budget-${cooldown}-${counts}`
+      const full = { length: hour, limit: 1 }
+      await storage.takeBudget(aTake({ key }))
+      await storage.returnBudget(aRefund({ key, cooldown, counts }))
+      const { lastAt, shortCount, longCount } = (await storage.readBudget(key))!
+      assert.equal(lastAt, cooldown ? 0 : now)
+      assert.deepEqual([shortCount, longCount], counts ? [0, 0] : [1, 1])
+      assert.equal(await storage.takeBudget(aTake({ key, cooldown: 60_000, short: full })), cooldown && counts)
+    }
+  })
+
+  register('a refund leaves the cool-down of a later event', async ({ storage }) => {
+    await storage.takeBudget(aTake())
+    await storage.takeBudget(aTake({ now: now + 1 }))
+    await storage.returnBudget(aRefund())
+    const { lastAt, shortCount, longCount } = (await storage.readBudget('budget'))!
+    assert.deepEqual({ lastAt, shortCount, longCount }, { lastAt: now + 1, shortCount: 1, longCount: 1 })
+  })
+
+  register('a refund leaves a later window alone', async ({ storage }) => {
+    await storage.takeBudget(aTake())
+    await storage.takeBudget(aTake({ now: now + hour }))
+    await storage.returnBudget(aRefund())
+    const { shortCount, longCount } = (await storage.readBudget('budget'))!
+    assert.deepEqual({ shortCount, longCount }, { shortCount: 1, longCount: 1 })
+    await storage.takeBudget(aTake({ now: now + day }))
+    await storage.returnBudget(aRefund({ takenAt: now + hour }))
+    assert.equal((await storage.readBudget('budget'))!.longCount, 1)
+  })
+
+  register('counters never fall below zero', async ({ storage }) => {
+    await storage.takeBudget(aTake())
+    await storage.returnBudget(aRefund())
+    await storage.returnBudget(aRefund())
+    const { shortCount, longCount } = (await storage.readBudget('budget'))!
+    assert.deepEqual({ shortCount, longCount }, { shortCount: 0, longCount: 0 })
+  })
+
+  register('a refund of an unknown budget makes none', async ({ storage }) => {
+    await storage.returnBudget(aRefund())
+    assert.equal(await storage.readBudget('budget'), null)
+  })
+
+  register('parallel refunds lose none and stop at zero', async ({ storage, race, parallel }) => {
+    const wide = { length: day, limit: 1_000 }
+    const take = aTake({ short: wide, long: wide })
+    await race((adapter) => adapter.takeBudget(take))
+    for (const expected of [1, 0]) {
+      await storage.takeBudget(take)
+      await race((adapter) => adapter.returnBudget(aRefund()))
+      const { shortCount, longCount } = (await storage.readBudget('budget'))!
+      assert.deepEqual({ shortCount, longCount }, { shortCount: expected, longCount: expected }, `after ${parallel} refunds`)
+    }
+  })
+}

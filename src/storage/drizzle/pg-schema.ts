@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto'
+import { bigint, boolean, index, integer, pgTable, text } from 'drizzle-orm/pg-core'
+
+/** Epoch milliseconds: more than an `integer` holds, and read as a number whatever the driver makes of a `bigint`. */
+const time = (name: string) => bigint(name, { mode: 'number' })
+
+// `text` compares byte by byte: a database's own collation is always a deterministic one.
+
+/** The default users. Ids are random text: one that is given out twice would hand over the sessions of the first. */
+export const users = pgTable('otp_users', {
+  id: text().primaryKey().$defaultFn(() => randomUUID()),
+  email: text().notNull().unique(),
+  isVerified: boolean('is_verified').notNull().default(false)
+})
+
+export const challenges = pgTable('otp_challenges', {
+  id: text().primaryKey(),
+  subject: text().notNull(),
+  codeMac: text('code_mac').notNull(),
+  codeLength: integer('code_length').notNull(),
+  expiresAt: time('expires_at').notNull(),
+  previousMac: text('previous_mac'),
+  previousLength: integer('previous_length'),
+  previousExpiresAt: time('previous_expires_at'),
+  attempts: integer().notNull().default(0),
+  consumedAt: time('consumed_at'),
+  deviceKey: text('device_key')
+}, (table) => [
+  index('otp_challenges_subject').on(table.subject),
+  index('otp_challenges_expires_at').on(table.expiresAt)
+])
+
+export const budgets = pgTable('otp_budgets', {
+  key: text().primaryKey(),
+  lastAt: time('last_at').notNull(),
+  shortFrom: time('short_from').notNull(),
+  shortCount: integer('short_count').notNull(),
+  longFrom: time('long_from').notNull(),
+  longCount: integer('long_count').notNull(),
+  inARow: integer('in_a_row').notNull().default(0),
+  expiresAt: time('expires_at').notNull()
+}, (table) => [index('otp_budgets_expires_at').on(table.expiresAt)])
+
+export const sessions = pgTable('otp_sessions', {
+  id: text().primaryKey(),
+  userId: text('user_id').notNull(),
+  seq: integer().notNull().default(0),
+  rotatedAt: time('rotated_at'),
+  createdAt: time('created_at').notNull(),
+  idleExpiresAt: time('idle_expires_at').notNull(),
+  expiresAt: time('expires_at').notNull(),
+  revokedAt: time('revoked_at')
+}, (table) => [
+  index('otp_sessions_user_id').on(table.userId),
+  index('otp_sessions_idle_expires_at').on(table.idleExpiresAt)
+])

@@ -1,0 +1,56 @@
+/** Milliseconds that a verb may take: then it rejects, whatever state the server, the network or the pool is in. */
+const deadline = 5000
+
+/** What every command of a verb is given, so that it ends with the verb. */
+export interface Limits {
+  /** The server's own limit for one command, shorter than ours: a command that it ends costs no connection. */
+  maxTimeMS: number
+  /** Takes back a command that is not on its way yet, in drivers that know it. */
+  signal: AbortSignal
+}
+
+/**
+ * Gives a verb a deadline. The driver would wait 30 s for a server that is gone, for ever for one that hangs, and its
+ * `timeoutMS` has no effect in every version. What was sent already may still happen after the rejection, as with any
+ * connection that breaks.
+ */
+export async function bounded<T> (run: (limits: Limits) => Promise<T>): Promise<T> {
+  const controller = new AbortController()
+  const { signal } = controller
+  const expired = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+  const timer = setTimeout(() => controller.abort(new Error(`MongoDB gave no answer within ${deadline} ms`)), deadline)
+  try {
+    // Raced beside the signal, because older drivers ignore it.
+    return await Promise.race([run({ maxTimeMS: deadline - 1000, signal }), expired])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** The code of a server's refusal. Classes are not compared: the host's driver may be another copy than ours. */
+export function errorCode (error: unknown): unknown {
+  return (error as { code?: unknown }).code
+}
+
+export const duplicateKey = 11000
+
+/** Inserts, unless a document with that key exists. @returns whether it inserted. */
+export async function insertIfAbsent (insert: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await insert()
+    return true
+  } catch (error) {
+    if (errorCode(error) === duplicateKey) return false
+    throw error
+  }
+}
+
+export function dateOrNull (milliseconds: number | null): Date | null {
+  return milliseconds === null ? null : new Date(milliseconds)
+}
+
+export function millisecondsOrNull (date: Date | null): number | null {
+  return date === null ? null : date.getTime()
+}

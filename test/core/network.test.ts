@@ -1,0 +1,46 @@
+import t from 'tap'
+import { networkOf } from '../../src/core/network.ts'
+
+function same (t: Test, network: string, ips: string[]): void {
+  for (const ip of ips) t.equal(networkOf(ip), network, ip)
+}
+type Test = typeof t
+
+t.test('IPv4 counts by /24', async (t) => {
+  same(t as Test, '192.0.2.0/24', ['192.0.2.0', '192.0.2.1', '192.0.2.255'])
+  t.not(networkOf('192.0.3.1'), networkOf('192.0.2.1'))
+  t.equal(networkOf('0.0.0.0'), '0.0.0.0/24')
+  t.equal(networkOf('255.255.255.255'), '255.255.255.0/24')
+})
+
+t.test('IPv4 mapped into IPv6 is IPv4, however it is written', async (t) => {
+  same(t as Test, '192.0.2.0/24', [
+    '::ffff:192.0.2.77', '::FFFF:192.0.2.77', '::ffff:c000:24d', '::ffff:c000:024d', '0:0:0:0:0:ffff:192.0.2.77', '0:0:0:0:0:ffff:c000:24d',
+    '0000:0000:0000:0000:0000:ffff:c000:024d', '::0:ffff:192.0.2.77'
+  ])
+  t.not(networkOf('::ffff:198.51.100.1'), networkOf('::ffff:192.0.2.1'), 'not all of them in one network')
+})
+
+t.test('IPv6 counts by /56', async (t) => {
+  same(t as Test, '2001:db8:1:ab00::/56', [
+    '2001:db8:1:abcd::1', '2001:db8:1:ab00::', '2001:db8:1:abff:ffff:ffff:ffff:ffff', '2001:0db8:0001:abcd:0:0:0:1', '2001:DB8:1:ABCD::1',
+    '2001:db8:1:abcd::192.0.2.1', '2001:db8:1:abcd:1:2:192.0.2.1', '2001:db8:1:abcd::1%eth0', '2001:db8:1:ab01:2:3:4:5'
+  ])
+  t.not(networkOf('2001:db8:1:acff::1'), networkOf('2001:db8:1:abff::1'), 'the next /56')
+  t.not(networkOf('2001:db8:2:abcd::1'), networkOf('2001:db8:1:abcd::1'))
+})
+
+t.test('compressed groups are zeros where they stand', async (t) => {
+  same(t as Test, '0:0:0:0::/56', ['::', '::1', '0:0:0:0:0:0:0:0', '::1.2.3.4', '::fffe:1.2.3.4', '0::0'])
+  same(t as Test, '1:0:0:0::/56', ['1::', '1::8', '1:0:0:0:5:6:7:8', '1::5:6:7:8', '1:0:0::5:6:7:8'])
+  same(t as Test, '0:0:0:400::/56', ['::4ff:5:6:7:8', '0:0:0:4ff::'])
+  same(t as Test, '0:2:3:400::/56', ['::2:3:4ff:5:6:7:8', '0:2:3:4ff::'])
+  same(t as Test, '1:2:0:400::/56', ['1:2::4ff:5:6:7:8', '1:2:0:4ff:5:6:7::'])
+  same(t as Test, 'fe80:0:0:0::/56', ['fe80::1', 'fe80::1%eth0', 'fe80::1%1', 'fe80::1%192.0.2.1'])
+})
+
+t.test('what is no address is one network', async (t) => {
+  same(t as Test, 'unknown', ['', 'unix', '/run/app.sock', 'localhost', '1.2.3', '1.2.3.4.5', '256.1.1.1', '01.2.3.4', ':::', '1::2::3', '12345::', '::g',
+    '192.0.2.1:443', '[::1]', '[::1]:443', '::ffff:256.1.1.1', '1:2:3:4:5:6:7:8:9', 'a, b'])
+  t.equal(networkOf(undefined as unknown as string), 'unknown', 'a socket that is gone')
+})

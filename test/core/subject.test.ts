@@ -1,0 +1,56 @@
+import t from 'tap'
+import { createKeyring } from '../../src/core/subject.ts'
+
+const keyring = createKeyring('otp_auth')
+const NETWORK = '192.0.2.0/24'
+
+/** The keys that count mails: by mailbox. */
+const mailKeys = (email: string) => [
+  keyring.sendsToMailbox(email), keyring.reserveOfMailbox(email), keyring.refundsToMailbox(email),
+  keyring.sendsFromNetwork(email, NETWORK), keyring.sendsToDevice(email, 'device')
+]
+
+t.test('a subject is one address of one instance, and no two addresses share it', async (t) => {
+  const addresses = ['v@x.io', 'v+1@x.io', 'v.x@gmail.com', 'vx@gmail.com', 'vx@googlemail.com', 'vx+1@gmail.com', 'v.x@x.io', 'vx@x.io']
+  t.equal(new Set(addresses.map((email) => keyring.subject(email))).size, addresses.length)
+  t.equal(keyring.subject('v@x.io'), createKeyring('otp_auth').subject('v@x.io'), 'the same at any time: no key is in it')
+  t.not(keyring.subject('v@x.io'), createKeyring('admin').subject('v@x.io'))
+})
+
+t.test('every key is of one length, however long the address', async (t) => {
+  const long = `${'a'.repeat(64)}@${'x'.repeat(60)}.example`
+  for (const key of [keyring.subject(long), ...mailKeys(long), keyring.failures(keyring.subject(long)), keyring.unboundGuesses('')]) {
+    t.match(key, /^[\w-]{43}$/)
+  }
+})
+
+t.test('tags lead to one mailbox, anywhere', async (t) => {
+  for (const tagged of ['v+1@x.io', 'v+2@x.io', 'v+@x.io', 'v+a+b@x.io', 'v+a.b@x.io']) t.strictSame(mailKeys(tagged), mailKeys('v@x.io'), tagged)
+  t.notSame(mailKeys('+v@x.io'), mailKeys('+w@x.io'), 'a plus sign at the start is no tag')
+  t.notSame(mailKeys('v+1@x.io'), mailKeys('v+1@y.io'), 'another domain')
+  t.notSame(mailKeys('v@x.io'), mailKeys('w@x.io'), 'another name')
+})
+
+t.test('dots lead to one mailbox at Gmail, under both of its names, and nowhere else', async (t) => {
+  for (const dotted of ['v.x@gmail.com', 'v.x+1@gmail.com', 'vx@googlemail.com', 'v.x@googlemail.com', 'v.x+a.b@googlemail.com']) {
+    t.strictSame(mailKeys(dotted), mailKeys('vx@gmail.com'), dotted)
+  }
+  for (const domain of ['x.io', 'gmail.com.example', 'mail.gmail.com', 'notgmail.com']) {
+    t.notSame(mailKeys(`v.x@${domain}`), mailKeys(`vx@${domain}`), domain)
+  }
+})
+
+t.test('keys of different kinds, networks, devices and instances never meet', async (t) => {
+  const keysOf = (name: string) => {
+    const ring = createKeyring(name)
+    return [
+      ring.subject('v@x.io'), ring.sendsToMailbox('v@x.io'), ring.reserveOfMailbox('v@x.io'), ring.refundsToMailbox('v@x.io'),
+      ring.sendsFromNetwork('v@x.io', NETWORK), ring.sendsFromNetwork('v@x.io', '192.0.3.0/24'),
+      ring.sendsToDevice('v@x.io', 'one'), ring.sendsToDevice('v@x.io', 'two'),
+      ring.failures('v@x.io'), ring.failures('w@x.io'), ring.unboundGuesses('v@x.io'), ring.unboundGuesses('w@x.io'),
+      ring.failuresOfDevice('v@x.io', 'one'), ring.failuresOfDevice('v@x.io', 'two'), ring.failuresOfDevice('w@x.io', 'one')
+    ]
+  }
+  const all = ['otp_auth', 'admin', ''].flatMap(keysOf)
+  t.equal(new Set(all).size, all.length)
+})

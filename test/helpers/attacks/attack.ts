@@ -1,0 +1,96 @@
+import type { Test } from 'tap'
+import { createKeyring } from '../../../src/core/subject.ts'
+import type { Budget, Session } from '../../../src/storage/storage.ts'
+import type { Answer, Browser } from '../browser.ts'
+import { visitor, type Target } from '../target.ts'
+
+/** One threat, tried on whatever target. */
+export type Attack = (t: Test, target: Target) => Promise<void>
+
+const keyring = createKeyring('otp_auth')
+
+export const failuresOf = async ({ store }: Target, email: string): Promise<Budget | null> =>
+  await store.storage.readBudget(keyring.failures(keyring.subject(email)))
+
+export const sendsTo = async ({ store }: Target, email: string): Promise<Budget | null> =>
+  await store.storage.readBudget(keyring.sendsToMailbox(email))
+
+let addresses = 0
+
+/** An address that nobody has used before, with budgets of its own. */
+export const freshAddress = (): string => `person-${++addresses}@example.com`
+
+/** Runs `act` so many times at once. */
+export async function atOnce<T> (times: number, act: (position: number) => Promise<T>): Promise<T[]> {
+  return await Promise.all(Array.from({ length: times }, (_, position) => act(position)))
+}
+
+/** Runs `act` so many times, `width` of them at once. */
+export async function inTurns (times: number, width: number, act: (position: number) => Promise<void>): Promise<void> {
+  let next = 0
+  await atOnce(width, async () => {
+    while (next < times) await act(next++)
+  })
+}
+
+/** A browser that asked for a code, and the code as it was mailed. */
+export interface Asked {
+  browser: Browser
+  email: string
+  id: string
+  code: string
+}
+
+/** For each address a browser of its own asks for a code. */
+export async function askForCodes (target: Target, emails: readonly string[]): Promise<Asked[]> {
+  const asked = await Promise.all(emails.map(async (email) => {
+    const browser = visitor(target)
+    return { browser, email, id: expect200(await browser.requestOtp(email)).body.request_id as string }
+  }))
+  const mails = await target.mails()
+  return asked.map((one) => ({ ...one, code: mails.findLast(({ email, ip }) => email === one.email && ip === one.browser.ip)!.code }))
+}
+
+export async function askForCode (target: Target, email = freshAddress()): Promise<Asked> {
+  return (await askForCodes(target, [email]))[0]!
+}
+
+/** Enters the right code in the browser that asked for it. @returns the access token */
+export async function enterCode ({ browser, email, code }: Asked): Promise<string> {
+  return expect200(await browser.verifyOtp(email, code)).body.access_token
+}
+
+/** So many codes, none of them one of `right`. */
+export function wrongCodes (amount: number, ...right: string[]): string[] {
+  const codes: string[] = []
+  for (let number = 0; codes.length < amount; number += 4_111) {
+    const code = String(number % 1_000_000).padStart(6, '0')
+    if (!right.includes(code)) codes.push(code)
+  }
+  return codes
+}
+
+export function expect200 (answer: Answer): Answer {
+  if (answer.status !== 200) throw new Error(`answered ${answer.status}: ${JSON.stringify(answer.body)}`)
+  return answer
+}
+
+/** How many answers there were of each kind: the status, and the code of an error. */
+export function tally (answers: readonly Answer[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { status, body } of answers) {
+    const kind = body.code === undefined ? `${status}` : `${status} ${body.code}`
+    counts[kind] = (counts[kind] ?? 0) + 1
+  }
+  return counts
+}
+
+/** What an access token says of its session, for a look at the database. */
+export function readToken (token: string): { sessionId: string, userId: string } {
+  const { sid, sub } = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString())
+  return { sessionId: sid, userId: sub }
+}
+
+export async function sessionOf ({ store }: Target, token: string): Promise<Session> {
+  return (await store.storage.loadSession(readToken(token)))!.session
+}

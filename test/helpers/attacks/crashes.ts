@@ -1,0 +1,65 @@
+import type { Test } from 'tap'
+import type { Answer } from '../browser.ts'
+import { stuckAt, type Cluster } from '../cluster.ts'
+import { visitor } from '../target.ts'
+import { askForCode, askForCodes, atOnce, enterCode, freshAddress, readToken, tally, type Asked } from './attack.ts'
+
+/** The cluster without the servers that are dead or about to be. */
+function only (cluster: Cluster, servers: readonly number[]): Cluster {
+  return { ...cluster, server: (position) => cluster.server(servers[position % servers.length]!) }
+}
+
+/** A server dies between the use of a code and its answer: the code is dead everywhere, and a new one works. */
+export async function crashInLogin (t: Test, cluster: Cluster, victim: number, living: readonly number[]): Promise<void> {
+  const others = only(cluster, living)
+  const email = stuckAt(victim)
+  const { id, code } = await askForCode(others, email)
+  const cutOff = t.rejects(visitor(cluster, victim).verifyOtp(email, code, { request_id: id }), 'the answer never comes')
+  await Promise.race([cluster.stuck(victim), cutOff])
+  await cluster.crash(victim)
+  await cutOff
+
+  for (const extra of [{ request_id: id }, {}]) {
+    t.match(await visitor(others).verifyOtp(email, code, extra), { status: 401 }, 'the code is used')
+  }
+  await cluster.advance(60)
+  const token = await enterCode(await askForCode(others, email))
+  t.match(await visitor(others).get('/me', token), { status: 200, body: { email } }, 'a new code works')
+  t.equal(await cluster.store.countSessions(readToken(token).userId), 1, 'nothing was left half done')
+}
+
+/** A server dies while forty people enter their codes, each at all servers at once: the others go on, no code opens twice. */
+export async function crashInTraffic (t: Test, cluster: Cluster, victim: number, living: readonly number[]): Promise<void> {
+  const others = only(cluster, living)
+  const people = await askForCodes(others, Array.from({ length: 40 }, freshAddress))
+  let answered = 0
+  let crash: Promise<void> | undefined
+
+  async function enter ({ email, id, code }: Asked, server: number): Promise<Answer | 'cut off'> {
+    try {
+      const answer = await visitor(cluster, server).verifyOtp(email, code, { request_id: id })
+      if (++answered === 10) crash = cluster.crash(victim)
+      return answer
+    } catch (error) {
+      if (server !== victim) throw error
+      return 'cut off'
+    }
+  }
+
+  const entered = await Promise.all(people.map((person) =>
+    Promise.all([victim, ...living].map((server) => enter(person, server)))))
+  await crash
+  t.not(entered.flat().filter((answer) => answer === 'cut off').length, 0, 'the crash came in the middle')
+
+  const late = await Promise.all(people.map(({ email, id, code }) => visitor(others).verifyOtp(email, code, { request_id: id })))
+  await cluster.advance(60)
+  const tokens = await Promise.all((await askForCodes(others, people.map(({ email }) => email))).map(enterCode))
+  t.same(tally(await atOnce(40, (n) => visitor(others).get('/me', tokens[n]!))), { 200: 40 }, 'everybody is in with a new code')
+  for (const [n, token] of tokens.entries()) {
+    const answers = [...entered[n]!, late[n]!].filter((answer) => answer !== 'cut off')
+    const { 200: opened = 0, ...refused } = tally(answers)
+    const sessions = await cluster.store.countSessions(readToken(token).userId) - 1
+    if (opened > sessions || sessions > 1) t.fail(`one code opened ${opened} times and made ${sessions} sessions`)
+    if (Object.keys(refused).some((kind) => kind !== '401 OTP_AUTH_INVALID_CODE')) t.fail('answered otherwise', { refused })
+  }
+}

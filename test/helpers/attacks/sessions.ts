@@ -1,0 +1,90 @@
+import { visitor, type Target } from '../target.ts'
+import {
+  askForCode, askForCodes, atOnce, enterCode, expect200, freshAddress, inTurns, sessionOf, tally, type Attack
+} from './attack.ts'
+import { Browser } from '../browser.ts'
+
+const REFRESH = '__Host-refresh_token'
+
+/** The same refresh cookie in another tab, at the nth server. */
+function tab (target: Target, { ip, cookies }: Browser, server: number): Browser {
+  const other = new Browser(target.server(server), ip)
+  other.cookies.set(REFRESH, cookies.get(REFRESH)!)
+  return other
+}
+
+/** A hundred tabs refresh one token at once, and all again after the grace: one step each time, and nobody is logged out. */
+export const parallelRefreshes: Attack = async (t, target) => {
+  const asked = await askForCode(target)
+  const loginToken = await enterCode(asked)
+  let tabs = await atOnce(100, async (n) => tab(target, asked.browser, n))
+  for (const step of [1, 2]) {
+    const answers = await Promise.all(tabs.map((one) => one.refresh()))
+    t.same(tally(answers), { 200: 100 })
+    t.equal((await sessionOf(target, loginToken)).seq, step, 'the session advanced by one')
+    t.same(tally(await Promise.all(answers.map(({ body }, n) => visitor(target, n).get('/me', body.access_token)))), { 200: 100 })
+
+    // The cookie that each tab was given still refreshes, at another server, within the grace and after it.
+    tabs = await atOnce(100, async (n) => tab(target, tabs[n]!, n + 1))
+    t.same(tally(await Promise.all(tabs.map((one) => one.refresh()))), { 200: 100 })
+    t.equal((await sessionOf(target, loginToken)).seq, step)
+    await target.advance(31)
+  }
+  t.match(await asked.browser.refresh(), { status: 401 }, 'the first token, two steps old, is a stolen one')
+  t.match(await tabs[0]!.refresh(), { status: 401 })
+}
+
+/** A logout beats refreshes in flight: whatever they were given, nothing works afterwards. */
+export const logoutRacingRefresh: Attack = async (t, target) => {
+  const logins = await askForCodes(target, Array.from({ length: 100 }, freshAddress))
+  const tokens: string[] = []
+  const cookies: Browser[] = []
+  let refreshed = 0
+  await inTurns(100, 10, async (round) => {
+    const asked = logins[round]!
+    tokens.push(await enterCode(asked))
+    const tabs = await atOnce(4, async (n) => tab(target, asked.browser, n + round))
+    // Each round the logout starts at another place among the refreshes.
+    const inTurn = tabs.map((one) => one.refresh)
+    inTurn.splice(round % 5, 0, asked.browser.logout)
+    const answers = await Promise.all(inTurn.map((send) => send()))
+    expect200(answers[round % 5]!)
+    const given = answers.flatMap(({ body }) => body.access_token ?? [])
+    refreshed += given.length
+    tokens.push(...given)
+    cookies.push(...tabs)
+  })
+  t.comment(`${refreshed} refreshes were faster than the logout`)
+  const used = await Promise.all(tokens.map((token, n) => visitor(target, n).get('/me', token)))
+  t.same(tally(used), { '401 OTP_AUTH_INVALID_TOKEN': tokens.length })
+  t.same(tally(await Promise.all(cookies.map((one) => one.refresh()))), { '401 OTP_AUTH_INVALID_REFRESH_TOKEN': 400 })
+}
+
+/** A logout at one server ends the access token at every other at once. */
+export const logoutElsewhere: Attack = async (t, target) => {
+  const asked = await askForCode(target)
+  const token = await enterCode(asked)
+  const everywhere = () => atOnce(4, (n) => visitor(target, n).get('/me', token))
+  t.same(tally(await everywhere()), { 200: 4 })
+  expect200(await tab(target, asked.browser, 1).logout())
+  t.same(tally(await everywhere()), { '401 OTP_AUTH_INVALID_TOKEN': 4 })
+}
+
+/**
+ * A hundred first sign-ins of one address at once, each with a code of its own: one user, and every session lives. Needs
+ * {@link manyCodes}.
+ */
+export const firstSignIns: Attack = async (t, target) => {
+  const email = freshAddress()
+  const asked = await askForCodes(target, Array<string>(100).fill(email))
+  const answers = await Promise.all(asked.map(({ browser, code }) => browser.verifyOtp(email, code)))
+  t.same(tally(answers), { 200: 100 })
+  t.equal(await target.store.countUsers(email), 1)
+  const known = await Promise.all(answers.map(({ body }, n) => visitor(target, n).get('/me', body.access_token)))
+  t.same(tally(known), { 200: 100 })
+  t.equal(new Set(known.map(({ body }) => body.id)).size, 1)
+  t.same(tally(await Promise.all(asked.map(({ browser }) => browser.refresh()))), { 200: 100 })
+}
+
+/** Options under which a hundred codes for one address are alive at once. */
+export const manyCodes = { otpRateLimitSeconds: 0, otpLength: 8, sendBudget: { perHour: 100, perDay: 100 } }

@@ -1,0 +1,51 @@
+import type { Test } from 'tap'
+import { buildApp } from './app.ts'
+import { countingStorage } from './counting-storage.ts'
+import { SECRET, claimsOf, keyFor } from './jwt.ts'
+
+/** The key of access tokens, the header that they have, and the cookie of refresh tokens. */
+export const ACCESS = keyFor('access')
+export const HEADER = { alg: 'HS256', typ: 'at+jwt' }
+export const REFRESH_COOKIE = '__Host-refresh_token'
+
+const MAIL = 'anna@example.com'
+
+type Options = Parameters<typeof buildApp>[1]
+
+/** An application with a login; `accepts` presents a token to a guard that asks storage and to one that does not. */
+export async function loggedIn (t: Test, options: Options = {}) {
+  const { storage, calls, client } = countingStorage()
+  t.teardown(() => client.close())
+  const built = await buildApp(t, {
+    secretKey: SECRET,
+    storage,
+    ...options,
+    after: (app) => { app.get('/claims', { onRequest: [app.customClaims] }, async (request) => request.customClaims) }
+  })
+  const { browser, codeFor } = built
+  const anna = browser()
+  const token = await anna.login(MAIL, codeFor)
+
+  async function accepts (given: string): Promise<boolean> {
+    const answers = [await anna.get('/me', given), await anna.get('/verified', given), await anna.get('/claims', given)]
+    const statuses = new Set(answers.map(({ status }) => status))
+    if (statuses.size !== 1) throw new Error(`the guards disagree: ${[...statuses].join(', ')}`)
+    if (statuses.has(200)) return true
+    for (const { status, body, headers } of answers) {
+      t.match({ status, body, challenge: headers['www-authenticate'] }, {
+        status: 401, body: { code: 'OTP_AUTH_INVALID_TOKEN' }, challenge: 'Bearer error="invalid_token"'
+      })
+    }
+    return false
+  }
+
+  /** Refused by the look of it alone: storage is not asked. */
+  async function refuses (t: Test, forged: Record<string, string>): Promise<void> {
+    for (const [name, given] of Object.entries(forged)) {
+      calls.length = 0
+      t.notOk(await accepts(given), name)
+      t.strictSame(calls, [], `${name}: storage is not asked`)
+    }
+  }
+  return { ...built, anna, token, claims: claimsOf(token), accepts, refuses, calls }
+}

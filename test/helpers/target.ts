@@ -1,0 +1,47 @@
+import type { Test } from 'tap'
+import { Browser, type Requestable } from './browser.ts'
+import { logStream } from './log.ts'
+import { buildRaceApp, type RaceSettings } from './race-app.ts'
+import type { Store } from './stores.ts'
+
+export interface RaceMail {
+  email: string
+  code: string
+  /** Address of the browser that asked for it. */
+  ip: string
+}
+
+/** The application under attack, in one process or in several on one database. */
+export interface Target {
+  /** For a look at what was written. */
+  store: Store
+  /** The nth server, counted round. */
+  server (position: number): Requestable
+  /** Everything that was mailed up to now by all servers. */
+  mails (): Promise<RaceMail[]>
+  /** Moves the clock of every server. */
+  advance (seconds: number): Promise<void>
+}
+
+/** One process, attacked over `inject`. */
+export async function oneProcess (t: Test, settings: Omit<RaceSettings, 'store'> = {}): Promise<Target> {
+  const mails: RaceMail[] = []
+  const { app, store, advance } = await buildRaceApp({ ...settings, store: { kind: 'sqlite', file: ':memory:' } }, {
+    sendOtp: ({ email, code, request }) => { mails.push({ email, code, ip: request.ip }) }
+  }, { logger: { level: 'warn', stream: logStream } })
+  t.teardown(() => app.close())
+  return {
+    store,
+    server: () => app,
+    mails: async () => mails,
+    advance: async (seconds) => advance(seconds)
+  }
+}
+
+let visitors = 0
+
+/** A browser that nobody has seen before, from a network that nobody has seen before, at the nth server. */
+export function visitor (target: Target, server = visitors): Browser {
+  visitors++
+  return new Browser(target.server(server), `${10 + (visitors >> 16)}.${visitors >> 8 & 255}.${visitors & 255}.1`)
+}

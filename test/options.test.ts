@@ -1,0 +1,207 @@
+import t from 'tap'
+import { resolveOptions } from '../src/options.ts'
+import { refuses, register, required, emptyStorage } from './helpers/options.ts'
+
+const [SECOND, MINUTE, HOUR, DAY] = [1000, 60_000, 3_600_000, 86_400_000] as const
+const resolve = (options: object) => resolveOptions({ ...required(), ...options })
+
+const NO_BOOLEANS = ['true', 0, 1, null, {}, []]
+const NO_NUMBERS = ['5', '', 1.5, NaN, Infinity, null, true, [5], {}, -1]
+const NO_DURATIONS = ['soon', '15', '', '15 minutes', -1, NaN, Infinity, null, true, false, {}, ['15m'], new Date(0)]
+const NO_FUNCTIONS = ['f', 1, null, true, {}, []]
+const NO_OBJECTS = ['x', 1, null, true, [], () => ({})]
+const NO_TEXTS = ['', 1, null, true, [], {}]
+
+const defaults = {
+  name: 'otp_auth',
+  prefix: '/auth',
+  accessTokenLifetime: 15 * MINUTE,
+  refreshTokenLifetime: 7 * DAY,
+  sessionLifetime: 30 * DAY,
+  refreshGracePeriod: 30 * SECOND,
+  refreshTokenDelivery: 'cookie',
+  otpLength: 6,
+  otpExpiry: 10 * MINUTE,
+  maxOtpAttempts: 5,
+  cooldown: 60 * SECOND,
+  sendBudget: { perHour: 5, perDay: 10, reservePerDay: 10, perNetworkPerHour: 3, perDevicePerHour: 5, perDevicePerDay: 10 },
+  failureBudget: { perDay: 20, inARow: 100 },
+  onFailureBudget: 'long-code',
+  requireRequestId: false,
+  autoCreateUser: true,
+  newUserFields: undefined,
+  isAllowed: undefined,
+  awaitDelivery: true,
+  deliveryTimeout: 10 * SECOND,
+  getAdditionalClaims: undefined,
+  issuer: undefined,
+  audience: undefined,
+  algorithm: 'HS256',
+  developerMode: false,
+  cookie: { secure: true, sameSite: 'lax', path: '/', domain: undefined, partitioned: false },
+  trustedOrigins: new Set(),
+  normalizeEmail: undefined,
+  cleanupInterval: HOUR,
+  onEvent: undefined
+}
+
+/** Every optional option, under the name that the host writes. */
+const optional = [...Object.keys(defaults).map((name) => name === 'cooldown' ? 'otpRateLimitSeconds' : name), 'routes', 'clock', 'random']
+
+t.test('the defaults are those of the documentation', async (t) => {
+  const given = required()
+  const { storage, sendOtp, secrets, clock, random, routes, ...options } = resolveOptions(given)
+  t.strictSame(options, defaults)
+  t.equal(storage, given.storage)
+  t.equal(sendOtp, given.sendOtp)
+  t.strictSame(secrets, [Buffer.from(given.secretKey)])
+  t.equal(clock, Date.now)
+  t.match([random.bytes(5).length, random.int(1)], [5, 0])
+  t.strictSame(Object.keys(routes), ['requestOtp', 'verifyOtp', 'refresh', 'logout'])
+})
+
+t.test('an explicit undefined keeps the default', async (t) => {
+  const undefineds = Object.fromEntries(optional.map((name) => [name, undefined]))
+  const { storage, sendOtp, secrets, clock, random, routes, ...options } = resolve(undefineds)
+  t.strictSame(options, defaults)
+  const nested = (names: string[]) => Object.fromEntries(names.map((name) => [name, undefined]))
+  const resolved = resolve({
+    sendBudget: nested(Object.keys(defaults.sendBudget)),
+    failureBudget: nested(Object.keys(defaults.failureBudget)),
+    cookie: nested(Object.keys(defaults.cookie)),
+    routes: { requestOtp: undefined, verifyOtp: nested(['onRequest', 'preHandler', 'config']) }
+  })
+  const { sendBudget, failureBudget, cookie } = defaults
+  t.match(resolved, { sendBudget, failureBudget, cookie })
+  await register({ ...required(), ...undefineds })
+  for (const name of Object.keys(required())) {
+    await refuses(t, { ...required(), [name]: undefined }, name, /must be/, `${name} has no default`)
+  }
+})
+
+t.test('a part of a nested option keeps the defaults of the rest', async (t) => {
+  t.strictSame(resolve({ sendBudget: { perHour: 4 } }).sendBudget, { ...defaults.sendBudget, perHour: 4 })
+  t.strictSame(resolve({ failureBudget: { perDay: 7 } }).failureBudget, { ...defaults.failureBudget, perDay: 7 })
+  t.strictSame(resolve({ cookie: { path: '/api' } }).cookie, { ...defaults.cookie, path: '/api' })
+})
+
+t.test('what was resolved is frozen, and what the host gave is left alone', async (t) => {
+  const sendBudget = { perHour: 4 }
+  const options = resolve({ sendBudget })
+  const { routes, failureBudget, cookie, secrets } = options
+  for (const part of [options, options.sendBudget, failureBudget, cookie, secrets, routes, ...Object.values(routes)]) {
+    t.ok(Object.isFrozen(part))
+  }
+  t.notOk(Object.isFrozen(sendBudget))
+  sendBudget.perHour = 1000
+  t.equal(options.sendBudget.perHour, 4, 'a later change of the host changes nothing')
+})
+
+t.test('awaitDelivery is on where every address gets a mail', async (t) => {
+  const isAllowed = () => true
+  t.equal(resolve({}).awaitDelivery, true)
+  t.equal(resolve({ autoCreateUser: false }).awaitDelivery, false)
+  t.equal(resolve({ isAllowed }).awaitDelivery, false)
+  t.equal(resolve({ isAllowed, awaitDelivery: true }).awaitDelivery, true)
+  t.equal(resolve({ awaitDelivery: false }).awaitDelivery, false)
+})
+
+t.test('every length of time takes seconds or a string, within its bounds', async (t) => {
+  const bounds: Record<string, [number, number]> = {
+    accessTokenLifetime: [1, 3650 * 86400],
+    refreshTokenLifetime: [1, 3650 * 86400],
+    sessionLifetime: [1, 3650 * 86400],
+    refreshGracePeriod: [0, 3650 * 86400],
+    otpExpiry: [1, 600],
+    otpRateLimitSeconds: [0, 3650 * 86400],
+    deliveryTimeout: [0.001, 24 * 86400],
+    cleanupInterval: [1, 24 * 86400]
+  }
+  for (const [name, [least, most]] of Object.entries(bounds)) {
+    const read = (value: unknown) => (resolve({ [name]: value }) as unknown as Record<string, number>)[name === 'otpRateLimitSeconds' ? 'cooldown' : name]
+    for (const [given, milliseconds] of [[least, least * SECOND], [most, most * SECOND], ['90s', 90 * SECOND], ['2m', 2 * MINUTE], [1.5, 1500]] as const) {
+      t.equal(read(given), milliseconds, `${name}: ${given}`)
+    }
+    const expected = new RegExp(`must be a number of seconds, or a string such as "15m", from ${least} to ${most} seconds; got `)
+    const outside = [most + 1, `${most + 1}s`, ...(least > 0 ? [0, '0s', least / 3] : [])]
+    for (const value of [...NO_DURATIONS, ...outside]) {
+      if (name === 'cleanupInterval' && value === false) continue
+      await refuses(t, { ...required(), [name]: value }, name, expected, `${name}: ${JSON.stringify(value)}`)
+    }
+  }
+  t.equal(resolve({ cleanupInterval: false }).cleanupInterval, null, 'false turns cleanup off')
+})
+
+t.test('whole numbers have bounds', async (t) => {
+  const bounds: Record<string, [number, number]> = {
+    otpLength: [6, 12],
+    maxOtpAttempts: [1, 1_000_000],
+    'sendBudget.perHour': [1, 1_000_000],
+    'sendBudget.perDay': [1, 1_000_000],
+    'sendBudget.reservePerDay': [0, 1_000_000],
+    'sendBudget.perNetworkPerHour': [1, 1_000_000],
+    'sendBudget.perDevicePerHour': [1, 1_000_000],
+    'sendBudget.perDevicePerDay': [1, 1_000_000],
+    'failureBudget.perDay': [1, 1_000_000],
+    'failureBudget.inARow': [1, 1_000_000]
+  }
+  for (const [path, [least, most]] of Object.entries(bounds)) {
+    const [name, inner] = path.split('.') as [string, string | undefined]
+    const give = (value: unknown) => ({ otpLength: 12, [name]: inner === undefined ? value : { [inner]: value } })
+    for (const value of [least, most]) {
+      const resolved = (resolve(give(value)) as unknown as Record<string, any>)[name]
+      t.equal(inner === undefined ? resolved : resolved[inner], value, path)
+    }
+    for (const value of [...NO_NUMBERS, least - 1, most + 1]) {
+      const expected = new RegExp(`must be a whole number from ${least} to ${most}; got `)
+      await refuses(t, { ...required(), ...give(value) }, path, expected, `${path}: ${JSON.stringify(value)}`)
+    }
+  }
+})
+
+t.test('switches, functions, choices and objects are what they are', async (t) => {
+  const wrong: Array<[names: string[], values: unknown[], expected: RegExp]> = [
+    [['requireRequestId', 'autoCreateUser', 'awaitDelivery', 'developerMode', 'cookie.secure', 'cookie.partitioned'], NO_BOOLEANS, /must be true or false; got/],
+    [['sendOtp', 'newUserFields', 'isAllowed', 'getAdditionalClaims', 'normalizeEmail', 'onEvent', 'clock'], NO_FUNCTIONS, /must be a function; got/],
+    [['sendBudget', 'failureBudget', 'cookie', 'routes', 'routes.requestOtp', 'routes.refresh.config'], NO_OBJECTS, /must be an object; got/],
+    [['routes.verifyOtp.onRequest', 'routes.logout.preHandler'], ['x', 1, null, {}, ['x'], [() => {}, null]], /must be a function or an array of functions; got/],
+    [['issuer', 'audience'], NO_TEXTS, /must be a text that is not empty; got/],
+    [['refreshTokenDelivery'], ['header', 'Cookie', '', 1, null, ['cookie']], /must be "cookie" or "body" or "both"; got/],
+    [['onFailureBudget'], ['lock', '', 1, null], /must be "long-code" or "refuse"; got/],
+    [['algorithm'], ['none', 'RS256', 'ES256', 'hs256', '', 256, null], /must be "HS256" or "HS384" or "HS512"; got/],
+    [['cookie.sameSite'], ['Lax', '', true, false, null], /must be "strict" or "lax" or "none"; got/],
+    [['random'], [null, {}, 'x', () => 1, { bytes: () => 1 }, { int: () => 1 }, { bytes: 1, int: 2 }], /must be an object with the functions bytes and int; got/]
+  ]
+  for (const [paths, values, expected] of wrong) {
+    for (const path of paths) {
+      for (const value of values) {
+        const given = path.split('.').reduceRight<unknown>((inner, name) => ({ [name]: inner }), value) as object
+        await refuses(t, { ...required(), ...given }, path, expected, `${path}: ${JSON.stringify(value)}`)
+      }
+    }
+  }
+  const right = {
+    refreshTokenDelivery: ['cookie', 'body', 'both'], onFailureBudget: ['long-code', 'refuse'], algorithm: ['HS256', 'HS384', 'HS512'], issuer: ['x'], audience: ['x']
+  }
+  for (const [name, values] of Object.entries(right)) {
+    for (const value of values) t.equal((resolve({ [name]: value }) as unknown as Record<string, unknown>)[name], value)
+  }
+})
+
+t.test('a storage that lacks a verb is refused, whichever it is', async (t) => {
+  const storage = emptyStorage() as unknown as Record<string, unknown>
+  for (const verb of Object.keys(storage)) {
+    for (const value of [undefined, 'x']) {
+      await refuses(t, { ...required(), storage: { ...storage, [verb]: value } }, 'storage', /must be a storage adapter/, verb)
+    }
+  }
+  for (const value of ['postgres://user:password@host/db', null, [], () => storage, {}]) {
+    await refuses(t, { ...required(), storage: value }, 'storage', /must be a storage adapter, e\.g\. drizzleStorage\(db\); got/)
+  }
+  class Adapter { constructor () { Object.assign(this, storage) } }
+  await register({ ...required(), storage: Object.create(new Adapter()) })
+})
+
+t.test('no options at all are refused', async (t) => {
+  for (const options of [undefined, {}]) await refuses(t, options, 'storage', /must be a storage adapter/)
+})
