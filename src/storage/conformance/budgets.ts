@@ -52,6 +52,13 @@ function takeCases (register: RegisterCase): void {
     }
   })
 
+  register('a limit may be as great as a number gets, which is none', async ({ storage }) => {
+    for (const window of ['short', 'long'] as const) {
+      const take = aTake({ key: window, [window]: { length: hour, limit: Number.MAX_SAFE_INTEGER } })
+      for (const event of oneTo(2)) assert.equal(await storage.takeBudget(take), true, `taking ${event}`)
+    }
+  })
+
   register('a window with a limit of zero admits nothing, the first taking neither', async ({ storage }) => {
     const none = { length: hour, limit: 0 }
     assert.equal(await storage.takeBudget(aTake({ short: none })), false)
