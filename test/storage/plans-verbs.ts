@@ -72,6 +72,8 @@ const calls: { [Verb in HotVerb]: (storage: Pick<OtpAuthStorage, Verb>) => Promi
   async removeExpired (storage) {
     for (const kind of ['challenges', 'budgets', 'sessions'] satisfies ExpiringKind[]) {
       await storage.removeExpired({ kind, before: now - hour, limit: 1000 })
+      // Nearly all the rows, as after a long time without a clean-up.
+      await storage.removeExpired({ kind, before: now + 1.9 * hour, limit: 1000 })
     }
   }
 }
@@ -111,8 +113,8 @@ export async function checkPlans<Statement> (t: Test, statementsByVerb: Map<stri
     t.ok(accesses.length > 0 || inserts.has(verb), `${verb} has a plan`, what)
     t.notOk(accesses.some(({ index }) => index === null), `${verb} scans nothing`, what)
     // Half of all rows are alive at any time: to enter by their expiry is hardly better than to read the table.
-    const byExpiry = accesses.filter(({ index }) => /expires_?at/i.test(String(index))).map(({ table }) => table).sort()
-    t.same(byExpiry, enteredByExpiry[verb] ?? [], `${verb} enters by the expiry what it should, and nothing else`, what)
+    const byExpiry = new Set(accesses.filter(({ index }) => /expires_?at/i.test(String(index))).map(({ table }) => table))
+    t.same([...byExpiry].sort(), enteredByExpiry[verb] ?? [], `${verb} enters by the expiry what it should, and nothing else`, what)
   }
 }
 
