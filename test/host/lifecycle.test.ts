@@ -6,6 +6,7 @@ import type { OtpAuthOptions } from '../../src/index.ts'
 import { drizzleStorage } from '../../src/storage/drizzle/sqlite.ts'
 import { buildApp, openDatabase } from '../helpers/app.ts'
 import { ownEnvironment } from '../helpers/environment.ts'
+import { freshDist } from '../helpers/fresh-dist.ts'
 import { openStorage } from '../helpers/instances.ts'
 import { spyStorage } from '../helpers/spy-storage.ts'
 
@@ -182,12 +183,29 @@ t.test('cleanupInterval false sets no timer', async (t) => {
   })
 })
 
+/** Boots the built package with its cleanup timer set, and then has nothing to do. */
+const IDLE = `
+  import Sqlite from 'better-sqlite3'
+  import { drizzle } from 'drizzle-orm/better-sqlite3'
+  import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
+  import Fastify from 'fastify'
+  import otpAuth from 'fastify-otp-auth'
+  import { drizzleStorage, migrations } from 'fastify-otp-auth/drizzle/sqlite'
+  const db = drizzle(new Sqlite(':memory:'))
+  migrate(db, migrations)
+  const app = Fastify()
+  await app.register(otpAuth, { secretKey: 'x'.repeat(32), storage: drizzleStorage(db), sendOtp: () => {} })
+  await app.ready()
+  process.stdout.write('ready')
+`
+
 t.test('a process with nothing else to do ends by itself', async (t) => {
-  const fixture = fileURLToPath(new URL('../fixtures/boots-and-idles.ts', import.meta.url))
-  const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', fixture], {
-    timeout: 60_000, encoding: 'utf8', env: ownEnvironment()
+  freshDist()
+  const cwd = fileURLToPath(new URL('../..', import.meta.url))
+  const child = spawnSync(process.execPath, ['--input-type=module', '--eval', IDLE], {
+    cwd, timeout: 60_000, encoding: 'utf8', env: ownEnvironment()
   })
-  t.same({ status, signal, stdout }, { status: 0, signal: null, stdout: 'ready' }, stderr)
+  t.match(child, { status: 0, signal: null, stdout: 'ready' }, child.stderr)
 })
 
 t.test('what the host opened stays open when ours closes', async (t) => {
