@@ -66,6 +66,8 @@ export function prepareStatements (db: Database, users: typeof defaultUsers, nam
   const short = counted(budgets.shortCount, budgets.shortFrom, 'shortStart')
   const long = counted(budgets.longCount, budgets.longFrom, 'longStart')
   const failures = counted(budgets.longCount, budgets.longFrom, 'windowStart')
+  /** A parameter has the type of what it is compared with, and a limit may be more than an `integer` holds. */
+  const isBelow = (count: AnyPgColumn, limit: string) => sql`${count} < ${value(limit)}::bigint`
   const lessOneOf = (count: AnyPgColumn, from: AnyPgColumn) => sql`case
     when ${value('counts')}::boolean and ${count} > 0 and ${from} <= ${value('takenAt')} then ${count} - 1 else ${count} end`
 
@@ -156,8 +158,8 @@ export function prepareStatements (db: Database, users: typeof defaultUsers, nam
       },
       setWhere: and(
         lte(budgets.lastAt, value('lastBefore')),
-        or(lt(budgets.shortCount, value('shortLimit')), lte(budgets.shortFrom, value('shortStart'))),
-        or(lt(budgets.longCount, value('longLimit')), lte(budgets.longFrom, value('longStart')))
+        or(isBelow(budgets.shortCount, 'shortLimit'), lte(budgets.shortFrom, value('shortStart'))),
+        or(isBelow(budgets.longCount, 'longLimit'), lte(budgets.longFrom, value('longStart')))
       )
     }).returning({ key: budgets.key })),
 
