@@ -66,7 +66,7 @@ export function prepareStatements (db: Database, users: typeof defaultUsers, nam
   const short = counted(budgets.shortCount, budgets.shortFrom, 'shortStart')
   const long = counted(budgets.longCount, budgets.longFrom, 'longStart')
   const failures = counted(budgets.longCount, budgets.longFrom, 'windowStart')
-  /** A limit may be any whole number, while the count that it is compared with is an `integer`, of which a value would take the type. */
+  /** A parameter has the type of what it is compared with, and a limit may be more than an `integer` holds. */
   const isBelow = (count: AnyPgColumn, limit: string) => sql`${count} < ${value(limit)}::bigint`
   const lessOneOf = (count: AnyPgColumn, from: AnyPgColumn) => sql`case
     when ${value('counts')}::boolean and ${count} > 0 and ${from} <= ${value('takenAt')} then ${count} - 1 else ${count} end`
