@@ -12,7 +12,10 @@ declare module 'fastify' {
      * awaited, fails at boot; without the brackets Fastify would serve the route unguarded.
      */
     authenticate: Guard
-    /** {@link FastifyInstance.authenticate} where a bearer token is sent, nothing where none is; a bad one is still 401. */
+    /**
+     * {@link FastifyInstance.authenticate} where a bearer token is sent, nothing where none is: `request.user` is undefined
+     * then, whatever its type says. A bad one is still 401.
+     */
     authenticateOptional: Guard
     /** {@link FastifyInstance.authenticate} unless it has run for this request, then 403 unless the user is verified. */
     requireVerified: Guard

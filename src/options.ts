@@ -107,8 +107,6 @@ const systemRandom = { bytes: (size: number): Buffer => randomBytes(size), int: 
 function refuseUnsafe (options: {
   developerMode: boolean
   cookie: { secure: boolean, sameSite: string, partitioned: boolean }
-  accessTokenLifetime: number
-  sessionLifetime: number
 } & Parameters<typeof guessingOdds>[0]): void {
   const { cookie, developerMode } = options
   if (!cookie.secure && (cookie.sameSite === 'none' || cookie.partitioned)) {

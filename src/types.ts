@@ -122,9 +122,9 @@ export interface OtpAuthOptions {
   sendOtp: (mail: OtpMail) => Promise<void> | void
   /** Names the instance, in its keys and (any but the default) its cookies. @default 'otp_auth' */
   name?: string
-  /** @default '/auth' */
+  /** Path of the four routes; `''` for none. @default '/auth' */
   prefix?: string
-  /** @default '15m' */
+  /** Of an access token; a session that ends sooner cuts it short. @default '15m' */
   accessTokenLifetime?: Duration
   /** Idle: each refresh starts it anew. @default '7d' */
   refreshTokenLifetime?: Duration
@@ -142,7 +142,9 @@ export interface OtpAuthOptions {
   maxOtpAttempts?: number
   /** The cool-down between two mails to one mailbox, in seconds (or a string). @default 60 */
   otpRateLimitSeconds?: Duration
+  /** How many mails may go out. @default see {@link SendBudget} */
   sendBudget?: SendBudget
+  /** How many wrong codes are taken before codes get long. @default see {@link FailureBudget} */
   failureBudget?: FailureBudget
   /**
    * What follows a spent failure budget: codes too long to guess, or no codes until the window ends. `'refuse'` lets a
@@ -153,9 +155,13 @@ export interface OtpAuthOptions {
   requireRequestId?: boolean
   /** `false`: unknown addresses get the same answers and no mail. @default true */
   autoCreateUser?: boolean
-  /** The host's own columns of a user made at first proof. */
+  /** The host's own columns of a user made at first proof. @default none */
   newUserFields?: (context: { email: string, request: FastifyRequest }) => Record<string, unknown> | Promise<Record<string, unknown>>
-  /** Domain lists, banned users: a refused one gets the same answers as anybody, and no mail. @default everybody */
+  /**
+   * Domain lists, banned users. Anything but `true` refuses: at `request` with the same answer as anybody and no mail, at
+   * `verify` with `OTP_AUTH_INVALID_CODE` (the code is used up), at `refresh` with `OTP_AUTH_INVALID_REFRESH_TOKEN`. The guards
+   * do not ask: revoke sessions to shut somebody out at once. @default everybody
+   */
   isAllowed?: (context: {
     email: string
     user?: OtpAuthUser
@@ -167,25 +173,32 @@ export interface OtpAuthOptions {
    * `isAllowed`), else `false`, for the time would tell
    */
   awaitDelivery?: boolean
-  /** @default '10s' */
+  /**
+   * How long an awaited mail may take before the answer is 503, with its code still good; `close` waits as long for mails
+   * under way. @default '10s'
+   */
   deliveryTimeout?: Duration
-  /** Claims of the host's own in access tokens. Throws where one is reserved. */
+  /**
+   * Claims of the host's own in access tokens. A reserved name (sub, sid, seq, jti, type, iat, exp, nbf, iss, aud) makes
+   * the login or refresh fail with `OTP_AUTH_RESERVED_CLAIM`. @default none
+   */
   getAdditionalClaims?: (context: {
     user: OtpAuthUser
     request?: FastifyRequest
   }) => Record<string, unknown> | Promise<Record<string, unknown>>
-  /** `iss` of both tokens, set and required. */
+  /** `iss` of both tokens, set and required. @default none */
   issuer?: string
-  /** `aud` of both tokens, set and required. */
+  /** `aud` of both tokens, set and required. @default none */
   audience?: string
   /** @default 'HS256' */
   algorithm?: 'HS256' | 'HS384' | 'HS512'
   /** Every code is zeros and short secrets are allowed; refused in production and with secure cookies. @default false */
   developerMode?: boolean
+  /** @default see {@link CookieOptions} */
   cookie?: CookieOptions
   /** Origins of other sites that may call the routes, e.g. `'https://app.example'`. @default none */
   trustedOrigins?: readonly string[]
-  /** Hooks and config for our routes, e.g. a CAPTCHA before `/request-otp`. */
+  /** Hooks and config for our routes, e.g. a CAPTCHA before `/request-otp`. @default none */
   routes?: {
     requestOtp?: RouteOptions
     verifyOtp?: RouteOptions
@@ -194,12 +207,15 @@ export interface OtpAuthOptions {
   }
   /**
    * Turns what was typed into one spelling of the address, or throws. What it returns must still be a plain address;
-   * non-ASCII local parts are allowed then.
+   * non-ASCII local parts are allowed then, and upper and lower case are the host's to fold.
    */
   normalizeEmail?: (typed: string) => string
   /** `false`: the host calls `app.otpAuth.cleanup()`. @default '1h' */
   cleanupInterval?: Duration | false
-  /** Told of everything that happens; what it throws is logged and goes no further. */
+  /**
+   * Told of each {@link OtpAuthEvent} and not awaited; what it throws is logged and goes no further. What the host does
+   * itself through `app.otpAuth` raises none. @default none
+   */
   onEvent?: (event: OtpAuthEvent) => void | Promise<void>
   /** @default Date.now */
   clock?: Clock
@@ -220,8 +236,9 @@ export interface IssuedTokens {
 export interface SessionInfo {
   id: string
   createdAt: Date
-  /** The last rotation of its refresh token. */
+  /** The last rotation of its refresh token; null before the first. */
   refreshedAt: Date | null
+  /** The end, whatever happens; without a refresh within `refreshTokenLifetime` it ends before. */
   expiresAt: Date
 }
 
@@ -235,15 +252,16 @@ export interface CleanupCount {
 /** The programmatic side: `app.otpAuth`. */
 export interface OtpAuth {
   /**
-   * Starts a session for a user that the host has authenticated by itself.
+   * Starts a session for a user that the host has authenticated by itself: `isAllowed` is not asked and `isVerified` not
+   * looked at. Rejects with `OTP_AUTH_RESERVED_CLAIM` or `OTP_AUTH_STORAGE_UNAVAILABLE`.
    *
    * @param user a row or document of the users table
    * @param reply where given, the refresh cookie is set on it as `refreshTokenDelivery` says
    */
   issueTokens (user: object, reply?: FastifyReply): Promise<IssuedTokens>
-  /** Ends a session at once, in every process. @returns whether it lived */
+  /** Ends a session at once, in every process. @returns whether this call ended it; false where it is unknown or was revoked before */
   revokeSession (id: string): Promise<boolean>
-  /** Ends all sessions of a user. @returns how many */
+  /** Ends all sessions of a user. @returns how many, those included that had expired and were not cleaned up */
   revokeAllSessions (userId: string | number | bigint): Promise<number>
   /** The live sessions of a user, newest first. */
   listSessions (userId: string | number | bigint): Promise<SessionInfo[]>

@@ -13,7 +13,7 @@ export function reportAtBoot (host: FastifyInstance, { options, storage, log }: 
   host.addHook('onReady', async () => {
     try {
       if (await storage.hasMixedCaseEmails(USERS_LOOKED_AT)) {
-        log.warn({}, 'some users have addresses with upper-case letters, which no login will find; the docs say how to mend them')
+        log.warn({}, 'some users have addresses with upper-case letters, which no login will find; the README says how to mend them')
       }
     } catch (error) {
       // A database that is late, or not migrated yet, is no reason not to start: until it is there, every answer is 503.

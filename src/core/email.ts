@@ -8,8 +8,8 @@ const MAX_ADDRESS = 254
 /** A dot-atom (RFC 5322, section 3.2.3): no quotes, commas, spaces or brackets, so it can be no list and no display name. */
 const ASCII_LOCAL = /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/
 
-/** The same where the host's own normalizeEmail vouches for letters beyond ASCII. */
-const UNICODE_LOCAL = /^[a-zA-Z0-9\p{L}\p{M}\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\.[a-zA-Z0-9\p{L}\p{M}\p{N}!#$%&'*+/=?^_`{|}~-]+)*$/u
+/** Where the host's own normalizeEmail decides the spelling: letters of any script, in either case. */
+const UNICODE_LOCAL = /^[\p{L}\p{M}\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{M}\p{N}!#$%&'*+/=?^_`{|}~-]+)*$/u
 
 /**
  * Only these may reach `domainToASCII`, which by itself decodes `%61`, cuts at `/` and turns `2130706433` into an IP.

@@ -28,9 +28,7 @@ export function createGuards (flow: Flow): Guards {
   }
 
   async function authenticateRequest (request: FastifyRequest): Promise<void> {
-    const bearer = presentedBearer(request)
-    if (bearer === undefined) throw unauthenticated()
-    await admit(request, bearer.token)
+    await admit(request, demandBearer(request))
   }
 
   return {
@@ -38,7 +36,7 @@ export function createGuards (flow: Flow): Guards {
 
     authenticateOptional: withErrorHeaders(async (request) => {
       const bearer = presentedBearer(request)
-      if (bearer !== undefined) await admit(request, bearer.token)
+      if (bearer !== undefined) await admit(request, bearer)
     }),
 
     requireVerified: withErrorHeaders(async (request) => {
@@ -47,11 +45,16 @@ export function createGuards (flow: Flow): Guards {
     }),
 
     customClaims: withErrorHeaders(async (request) => {
-      const bearer = presentedBearer(request)
-      if (bearer === undefined) throw unauthenticated()
-      const token = flow.tokens.verifyAccess(bearer.token)
+      const token = flow.tokens.verifyAccess(demandBearer(request))
       if (token === null) throw invalidToken()
       request.customClaims = customClaimsOf(token.claims) as OtpAuthClaims
     })
   }
+}
+
+/** @throws unauthenticated */
+function demandBearer (request: FastifyRequest): string {
+  const token = presentedBearer(request)
+  if (token === undefined) throw unauthenticated()
+  return token
 }

@@ -12,13 +12,14 @@ const FAILURES_LAPSE = 30 * DAY
 /** Sends that an owner may have back in an hour after the mailer refused: a mailer that is down must not be hammered. */
 const REFUNDS_PER_HOUR = 3
 
-export async function readBudget ({ storage }: Flow, key: string): Promise<Omit<Budget, 'key'>> {
+async function readBudget ({ storage }: Flow, key: string): Promise<Omit<Budget, 'key'>> {
   return await storage.readBudget(key) ?? EMPTY
 }
 
-/** One mail's worth of budgets, taken; `giveBack` undoes it. */
+/** One mail's worth of budgets, taken. */
 export interface Send {
-  mailbox: string
+  /** Key of the budget that limits refunds. */
+  refundKey: string
   taken: readonly BudgetTake[]
 }
 
@@ -35,7 +36,7 @@ export async function takeSend (flow: Flow, { email, subject, device, network, n
   now: number
 }): Promise<Send> {
   const { keyring, options: { cooldown, sendBudget }, emit } = flow
-  const mailbox = keyring.refundsToMailbox(email)
+  const refundKey = keyring.refundsToMailbox(email)
   const perHour = (limit: number): BudgetWindow => ({ length: HOUR, limit })
   const perDay = (limit: number): BudgetWindow => ({ length: DAY, limit })
   function refuse (wait: Wait): never {
@@ -46,7 +47,7 @@ export async function takeSend (flow: Flow, { email, subject, device, network, n
   if (device !== null) {
     const key = keyring.sendsToDevice(email, device)
     const take = { key, now, cooldown, short: perHour(sendBudget.perDevicePerHour), long: perDay(sendBudget.perDevicePerDay) }
-    return { mailbox, taken: await takeAll(flow, [take]) ?? refuse(await waitFor(flow, take)) }
+    return { refundKey, taken: await takeAll(flow, [take]) ?? refuse(await waitFor(flow, take)) }
   }
 
   const fromNetwork = {
@@ -56,15 +57,15 @@ export async function takeSend (flow: Flow, { email, subject, device, network, n
     key: keyring.sendsToMailbox(email), now, cooldown, short: perHour(sendBudget.perHour), long: perDay(sendBudget.perDay)
   }
   const taken = await takeAll(flow, [toMailbox, fromNetwork])
-  if (taken !== null) return { mailbox, taken }
+  if (taken !== null) return { refundKey, taken }
 
   const wait = await waitFor(flow, toMailbox)
   const publicDayIsSpent = wait.long > 0 && wait.cooldown <= 0
-  if (publicDayIsSpent && sendBudget.reservePerDay > 0) {
+  if (publicDayIsSpent) {
     // A flood from known networks must not shut out an owner who comes from elsewhere.
     const fromReserve = { ...toMailbox, key: keyring.reserveOfMailbox(email), short: UNLIMITED, long: perDay(sendBudget.reservePerDay) }
     const reserved = await takeAll(flow, [fromReserve, { ...fromNetwork, cooldown: DAY }])
-    if (reserved !== null) return { mailbox, taken: reserved }
+    if (reserved !== null) return { refundKey, taken: reserved }
   }
   return refuse(isRefusing(wait) ? wait : await waitFor(flow, fromNetwork))
 }
@@ -88,7 +89,7 @@ async function returnTakes ({ storage }: Flow, takes: readonly BudgetTake[], { c
 
 /** Gives a refused mail back, at most three times an hour; beyond that it is spent. */
 export async function refundSend (flow: Flow, send: Send, now: number): Promise<void> {
-  const refund = { key: send.mailbox, now, cooldown: 0, short: { length: HOUR, limit: REFUNDS_PER_HOUR }, long: UNLIMITED }
+  const refund = { key: send.refundKey, now, cooldown: 0, short: { length: HOUR, limit: REFUNDS_PER_HOUR }, long: UNLIMITED }
   if (await flow.storage.takeBudget(refund)) await returnTakes(flow, send.taken, { counts: true })
 }
 

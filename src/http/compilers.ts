@@ -1,6 +1,5 @@
 import { TypeCompiler } from '@sinclair/typebox/compiler'
-import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
-import type { FastifySerializerCompiler } from 'fastify/types/schema.js'
+import type { FastifyInstance, FastifySchemaCompiler, FastifySerializerCompiler } from 'fastify'
 import type { TSchema } from '@sinclair/typebox'
 import type { AnswerError } from '../errors.ts'
 
@@ -36,6 +35,7 @@ function describe (path: string, message: string): string {
   return path === '' ? message : message.replace(/^Expected/, 'expected').replace('Unexpected property', 'is not expected here')
 }
 
+/** The response schemas only describe: what goes out is what the handler, or a host's error handler, answered. */
 const serializerCompiler: FastifySerializerCompiler<unknown> = () => (answer) =>
   JSON.stringify(answer instanceof Error ? errorBody(answer) : answer)
 

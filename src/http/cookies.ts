@@ -5,9 +5,9 @@ import type { ResolvedOptions } from '../options.ts'
 
 /** One of our cookies, under its exact name: a name with a `__Host-` prefix can be planted by no other host or path. */
 export interface Cookie {
-  name: string
   read (request: FastifyRequest): string | undefined
-  set (reply: FastifyReply, value: string, maxAge: number): void
+  /** @param lifetime in milliseconds */
+  set (reply: FastifyReply, value: string, lifetime: number): void
   clear (reply: FastifyReply): void
 }
 
@@ -46,9 +46,8 @@ export async function createCookies (host: FastifyInstance, { cookie, name }: Pi
       reply.header('set-cookie', serializeCookie(fullName, value, { ...attributes, maxAge, httpOnly: true, secure, sameSite }))
     }
     return {
-      name: fullName,
       read: (request) => valueOf(request.headers.cookie ?? '', fullName),
-      set: (reply, value, maxAge) => write(reply, value, Math.floor(maxAge / SECOND)),
+      set: (reply, value, lifetime) => write(reply, value, Math.floor(lifetime / SECOND)),
       clear: (reply) => write(reply, '', 0)
     }
   }

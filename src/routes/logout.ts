@@ -17,7 +17,7 @@ export function logoutRoute (scope: FastifyInstance, context: HttpContext): void
   }, withErrorHeaders(async (request, reply) => {
     await logout(flow, {
       refreshToken: presentedRefreshToken(request, context),
-      accessToken: presentedBearer(request)?.token
+      accessToken: presentedBearer(request)
     })
     if (options.refreshTokenDelivery !== 'body') cookies.refresh.clear(reply)
     return { message: 'Logged out' }

@@ -43,7 +43,7 @@ const TokenResponse = Type.Object({
   refresh_token: Type.Optional(Type.String())
 })
 
-/** Fastify's four fields, `detail`, and the named extras; all optional, for a host's own error handler may answer instead. */
+/** Fastify's four fields, `detail`, and the named extras; all optional, for a host's own error handler may answer in another shape. */
 function errorAnswer (description: string, extra: TProperties = {}): TSchema {
   return Type.Object({
     statusCode: Type.Optional(Type.Integer()),

@@ -117,7 +117,7 @@ export interface OtpAuthStorage {
    */
   rotateSession (rotation: SessionRotation): Promise<boolean>
 
-  /** Revokes a session. @returns `true` to the one caller that ended it. */
+  /** Revokes a session. @returns `true` to the one caller that revoked it, expired or not. */
   revokeSession (revocation: { id: string, now: number }): Promise<boolean>
 
   /** Revokes the user's sessions that are not revoked yet and began before `startedBefore`. @returns how many. */
@@ -147,7 +147,7 @@ export interface NewChallenge {
   /** Characters in the code. */
   codeLength: number
   expiresAt: number
-  /** Failure budget of the device that asked, which wrong guesses charge beside the subject's. */
+  /** Key of the failure budget of the device that asked, which wrong guesses charge beside the subject's; no secret. */
   deviceKey: string | null
 }
 
@@ -181,7 +181,7 @@ export interface GuessOutcome {
   deviceKey: string | null
 }
 
-/** A fixed window of `length` milliseconds in which `limit` events are admitted. */
+/** A fixed window of `length` milliseconds in which `limit` events are admitted; a limit of 0 admits none. */
 export interface BudgetWindow {
   length: number
   /** Up to `Number.MAX_SAFE_INTEGER`, which is how a window without a limit is asked for. */
@@ -191,7 +191,7 @@ export interface BudgetWindow {
 export interface BudgetTake {
   key: string
   now: number
-  /** Milliseconds since the last admitted event; 0 for none. */
+  /** Milliseconds that must have passed since the last admitted event; 0 for no cool-down. */
   cooldown: number
   short: BudgetWindow
   long: BudgetWindow
