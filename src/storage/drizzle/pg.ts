@@ -57,7 +57,8 @@ const longestTimer = 2 ** 31 - 1
 /**
  * Storage on PostgreSQL >= 9.5 through Drizzle and node-postgres, postgres.js or PGlite. Each verb is one statement on a
  * connection of its own, outside any transaction of the host's: a count rolled back with it would be a free guess. So the
- * database has to be on a **pool**; one on a single node-postgres `Client` is refused.
+ * database has to be on a **pool**; one on a single node-postgres `Client` is refused. Listen to the pool's `error` event:
+ * without a listener a server that goes while a connection is idle ends the process.
  *
  * A PGlite handle is one connection. While the host has a transaction open on it, our statements wait for its end, and
  * reject after `timeout` if it is the transaction that waits for us.
