@@ -1,5 +1,6 @@
 import type {} from 'fastify'
-import type {} from '@fastify/jwt'
+// Not `import type {}`, which the declarations would lose, and with it `request.user` in hosts that do not import it themselves.
+import '@fastify/jwt'
 import type { Guard, OtpAuth, OtpAuthClaims, OtpAuthRequest, OtpAuthUser } from './types.ts'
 
 declare module 'fastify' {

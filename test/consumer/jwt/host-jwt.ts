@@ -1,4 +1,7 @@
-/** A host that has an @fastify/jwt and an @fastify/cookie of its own beside ours, and the shipped adapter. Compiled, never run. */
+/**
+ * A host that has an @fastify/jwt and an @fastify/cookie of its own beside ours, and the shipped adapter. Compiled, never run:
+ * a program of its own, for the types that it imports must not help out the other consumer.
+ */
 import fastifyCookie from '@fastify/cookie'
 import fastifyJwt from '@fastify/jwt'
 import Sqlite from 'better-sqlite3'
