@@ -1,4 +1,4 @@
-import { finished } from 'node:stream'
+import { finished, type Writable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { readDevice } from '../core/device.ts'
 import { SECOND } from '../core/duration.ts'
@@ -24,8 +24,9 @@ export function requestOtpRoute (scope: FastifyInstance, { flow, cookies }: Http
       network: networkOf(request.ip),
       request
     })
-    // Once the answer is out, or the client gone.
-    finished(reply.raw, requested.afterAnswer)
+    // Once the answer is out, or the client gone: on HTTP/2 the stream alone still says so where it went before us.
+    const { stream } = reply.raw as { stream?: Writable }
+    finished(stream ?? reply.raw, { readable: false }, requested.afterAnswer)
     cookies.request.set(reply, requested.requestId, options.otpExpiry)
     return {
       message: 'If this address can receive a code, one is on its way',
