@@ -15,6 +15,8 @@ export interface Cookies {
   refresh: Cookie
   request: Cookie
   device: Cookie
+  /** Takes back what was set or cleared on a reply, and leaves the host's own cookies on it. */
+  withdraw (reply: FastifyReply): void
 }
 
 const DEFAULT_NAME = 'otp_auth'
@@ -53,10 +55,20 @@ export async function createCookies (host: FastifyInstance, { cookie, name }: Pi
     }
   }
 
+  const refresh = make('refresh_token', { path, domain, partitioned })
+  const request = make('otp_request', { path: '/' })
+  const device = make('otp_device', { path: '/' })
+  const isOurs = (line: string) => [refresh, request, device].some((ours) => line.startsWith(`${ours.name}=`))
+
   return {
-    refresh: make('refresh_token', { path, domain, partitioned }),
-    request: make('otp_request', { path: '/' }),
-    device: make('otp_device', { path: '/' })
+    refresh,
+    request,
+    device,
+    withdraw (reply) {
+      const others = [reply.getHeader('set-cookie') ?? []].flat().map(String).filter((line) => !isOurs(line))
+      reply.removeHeader('set-cookie')
+      if (others.length > 0) reply.header('set-cookie', others)
+    }
   }
 }
 
