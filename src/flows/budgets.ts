@@ -55,7 +55,10 @@ export async function takeSend (flow: Flow, { email, subject, device, network, n
   const toMailbox = {
     key: keyring.sendsToMailbox(email), now, cooldown, short: perHour(sendBudget.perHour), long: perDay(sendBudget.perDay)
   }
-  const taken = await takeAll(flow, [toMailbox, fromNetwork])
+  // A network that has had its share is refused before it touches the mailbox: to take from that and give back would hold
+  // its cool-down for as long as somebody asks, and keep its owner out.
+  const networkWait = await waitFor(flow, fromNetwork)
+  const taken = isRefusing(networkWait) ? null : await takeAll(flow, [toMailbox, fromNetwork])
   if (taken !== null) return { mailbox, taken }
 
   const wait = await waitFor(flow, toMailbox)
