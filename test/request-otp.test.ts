@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { buildApp, openDatabase, withVerbs, wrongCode } from './helpers/app.ts'
 import { drizzleStorage } from '../src/storage/drizzle/sqlite.ts'
@@ -174,6 +175,19 @@ t.test('with autoCreateUser off an unknown address gets the same answer and no m
   }
   clock.advance(59)
   t.match(await browser().requestOtp('nobody@example.com'), { status: 429, body: { retryAfter: 1 } })
+})
+
+t.test('no code opens a decoy, not even the one that was made with it', async (t) => {
+  const random = { bytes: randomBytes, int: () => 123456 }
+  const { browser, client } = await buildApp(t, { autoCreateUser: false, random })
+  client.prepare("insert into otp_users (id, email, is_verified) values ('1', 'anna@example.com', 1)").run()
+  for (const [email, status] of [['anna@example.com', 200], ['nobody@example.com', 401]] as const) {
+    const asking = browser()
+    await asking.requestOtp(email)
+    const answer = await asking.verifyOtp(email, '123456')
+    t.equal(answer.status, status, email)
+    if (status === 401) t.equal(answer.body.attemptsRemaining, 4, 'it was compared and did not fit')
+  }
 })
 
 t.test('a user who was deleted between request and proof is not made again with autoCreateUser off', async (t) => {

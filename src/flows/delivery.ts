@@ -1,5 +1,5 @@
 import type { OtpAuthOptions, OtpMail } from '../types.ts'
-import type { Log } from './flow.ts'
+import type { Log } from './log.ts'
 
 export type DeliveryOutcome = 'sent' | 'rejected' | 'timeout'
 

@@ -1,5 +1,5 @@
 import type { OtpAuthEvent, OtpAuthOptions } from '../types.ts'
-import type { Log } from './flow.ts'
+import type { Log } from './log.ts'
 
 /** What an operator should look at; the rest is the daily round. */
 const NOTABLE = new Set<OtpAuthEvent['type']>(['failure-budget.spent', 'delivery.failed', 'session.theft'])

@@ -1,10 +1,13 @@
+import { readEmail } from '../core/email.ts'
 import type { Keys } from '../core/keys.ts'
 import type { Keyring } from '../core/subject.ts'
 import type { Tokens } from '../core/tokens.ts'
+import { invalidEmail } from '../errors.ts'
 import type { ResolvedOptions } from '../options.ts'
 import type { OtpAuthStorage } from '../storage/storage.ts'
 import type { AccessStep, OtpAuthEvent, OtpAuthUser, OtpMail } from '../types.ts'
 import type { Delivery } from './delivery.ts'
+import type { Log } from './log.ts'
 
 /** What every flow works with. */
 export interface Flow {
@@ -19,13 +22,6 @@ export interface Flow {
   emit: (event: OtpAuthEvent) => void
 }
 
-/** What a flow may say to the operator: outcomes and ids, never an address, a code, a token or a cookie. */
-export interface Log {
-  info (fields: object, message: string): void
-  warn (fields: object, message: string): void
-  error (fields: object, message: string): void
-}
-
 /** The host's request, handed through to its own callbacks and looked at by none of the flows. */
 export type HostRequest = OtpMail['request']
 
@@ -35,4 +31,11 @@ export async function isAllowed (
 ): Promise<boolean> {
   if (options.isAllowed === undefined) return true
   return await options.isAllowed({ email, user: (user ?? undefined) as OtpAuthUser | undefined, request, step }) === true
+}
+
+/** The one spelling of an address that was typed. @throws invalidEmail */
+export function normalizeEmail ({ options }: Flow, typed: string): string {
+  const read = readEmail(typed, options.normalizeEmail)
+  if ('reason' in read) throw invalidEmail(read.reason)
+  return read.email
 }

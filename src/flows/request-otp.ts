@@ -1,9 +1,8 @@
-import { readEmail } from '../core/email.ts'
 import { LONG_CODE_LENGTH, macOfCode, makeCode } from '../core/otp-code.ts'
 import type { Device } from '../core/device.ts'
-import { deliveryFailed, invalidEmail, tooManyRequests } from '../errors.ts'
+import { deliveryFailed, tooManyRequests } from '../errors.ts'
 import { failureBudgetWait, refundSend, returnCooldown, takeSend, type Send } from './budgets.ts'
-import { isAllowed, type Flow, type HostRequest } from './flow.ts'
+import { isAllowed, normalizeEmail, type Flow, type HostRequest } from './flow.ts'
 
 export interface OtpRequest {
   email: string
@@ -36,7 +35,7 @@ interface SentCode {
 export async function requestOtp (flow: Flow, input: OtpRequest): Promise<RequestedOtp> {
   const { options: { clock, random, otpExpiry }, storage, keyring, keys, emit } = flow
   const now = clock()
-  const email = normalize(flow, input.email)
+  const email = normalizeEmail(flow, input.email)
   const subject = keyring.subject(email)
   const device = input.device?.subjects.includes(subject) === true ? input.device.id : null
   const deviceKey = device === null ? null : keyring.failuresOfDevice(subject, device)
@@ -62,13 +61,6 @@ export async function requestOtp (flow: Flow, input: OtpRequest): Promise<Reques
     if (isMailed && !flow.options.awaitDelivery) await deliverBehind(flow, deliver, sent)
   }
   return { requestId, codeLength, afterAnswer }
-}
-
-/** @throws invalidEmail */
-export function normalize ({ options }: Flow, typed: string): string {
-  const read = readEmail(typed, options.normalizeEmail)
-  if ('reason' in read) throw invalidEmail(read.reason)
-  return read.email
 }
 
 /**

@@ -4,9 +4,8 @@ import type { RefreshToken } from '../core/tokens.ts'
 import { invalidCode, tooManyAttempts } from '../errors.ts'
 import type { UnboundGuess } from '../storage/storage.ts'
 import { clearFailuresInARow, countFailure, failureBudgetWait, takeUnboundGuess } from './budgets.ts'
-import { isAllowed, type Flow, type HostRequest } from './flow.ts'
+import { isAllowed, normalizeEmail, type Flow, type HostRequest } from './flow.ts'
 import { proveUser } from './prove-user.ts'
-import { normalize } from './request-otp.ts'
 import { endSession, startSession, type SessionTokens } from './sessions.ts'
 
 export interface OtpGuess {
@@ -36,7 +35,7 @@ interface Guess extends UnboundGuess {
 export async function verifyOtp (flow: Flow, input: OtpGuess): Promise<LoggedIn> {
   const { options: { clock, random, maxOtpAttempts }, keyring, keys, emit } = flow
   const now = clock()
-  const email = normalize(flow, input.email)
+  const email = normalizeEmail(flow, input.email)
   const subject = keyring.subject(email)
   const code = normalizeCode(input.code)
   const macs = keys.code.map((key) => macOfCode(key, subject, code))

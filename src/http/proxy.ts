@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { Log } from '../flows/flow.ts'
+import type { Log } from '../flows/log.ts'
 
 /**
  * A hook that warns once where the application seems to stand behind a proxy that it was not told of: all its users then

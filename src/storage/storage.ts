@@ -184,6 +184,7 @@ export interface GuessOutcome {
 /** A fixed window of `length` milliseconds in which `limit` events are admitted. */
 export interface BudgetWindow {
   length: number
+  /** Up to `Number.MAX_SAFE_INTEGER`, which is how a window without a limit is asked for. */
   limit: number
 }
 

@@ -10,7 +10,7 @@ import { httpClient } from './http-client.ts'
 import type { RaceSettings } from './race-app.ts'
 import type { FromServer, ServerStart, ToServer } from './server-process.ts'
 import { openStore, type StoreSpec } from './stores.ts'
-import type { RaceMail, Target } from './target.ts'
+import { fullSizes, type RaceMail, type Target } from './target.ts'
 
 const PROGRAM = fileURLToPath(new URL('./server-process.ts', import.meta.url))
 
@@ -32,7 +32,7 @@ export async function sqliteFile (t: Test): Promise<StoreSpec> {
 }
 
 /** Starts `size` processes, each a server of the application, all on one database; they end with the test. */
-export async function startCluster (t: Test, size: number, settings: RaceSettings): Promise<Cluster> {
+export async function startCluster (t: Test, size: number, settings: RaceSettings, sizes = fullSizes): Promise<Cluster> {
   const store = await openStore(settings.store)
   const mails: RaceMail[] = []
   const servers = await Promise.all(Array.from({ length: size }, (_, position) =>
@@ -44,6 +44,7 @@ export async function startCluster (t: Test, size: number, settings: RaceSetting
   const order = (seconds: number) => Promise.all(servers.filter((server) => server.runs()).map((server) => server.advance(seconds)))
   return {
     store,
+    sizes,
     server: (position) => servers[position % size]!.client,
     crash: (position) => servers[position]!.crash(),
     stuck: (position) => servers[position]!.stuck,

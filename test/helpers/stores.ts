@@ -1,16 +1,14 @@
-import { setImmediate } from 'node:timers/promises'
-import { count, eq } from 'drizzle-orm'
-import { STORAGE_VERBS } from '../../src/storage/fail-closed.ts'
 import type { OtpAuthStorage } from '../../src/storage/storage.ts'
-import { drizzleStorage, sessions, users } from '../../src/storage/drizzle/sqlite.ts'
-import { openDatabase } from './app.ts'
 
 /** Which database, in words that can be handed to another process. */
-export interface StoreSpec {
-  kind: 'sqlite'
+export type StoreSpec =
   /** A file that several processes can open, or `:memory:`. */
-  file: string
-}
+  | { kind: 'sqlite', file: string }
+  /** Tables are made; `timeout` is the adapter's option. */
+  | { kind: 'pg' | 'mysql', url: string, timeout: number }
+  | { kind: 'mongodb', url: string, database: string }
+
+export type SpecOf<Kind extends StoreSpec['kind']> = Extract<StoreSpec, { kind: unknown }> & { kind: Kind }
 
 /** A database with its tables made: the storage on it, and what a test counts past the storage contract. */
 export interface Store {
@@ -21,36 +19,15 @@ export interface Store {
   close (): Promise<void>
 }
 
-const kinds: { [Kind in StoreSpec['kind']]: (spec: StoreSpec & { kind: Kind }) => Promise<Store> } = {
-  async sqlite ({ file }) {
-    const { client, db } = openDatabase(file)
-    // With WAL it costs no integrity, and the races are not to be slowed down by the disk.
-    client.pragma('synchronous = NORMAL')
-    return {
-      storage: inTurns(drizzleStorage(db)),
-      countUsers: async (email) => db.select({ n: count() }).from(users).where(eq(users.email, email)).get()!.n,
-      countSessions: async (userId) => db.select({ n: count() }).from(sessions).where(eq(sessions.userId, userId)).get()!.n,
-      close: async () => { client.close() }
-    }
-  }
+/** Only the driver in use is loaded: four processes on two cores feel each of them. */
+const kinds: { [Kind in StoreSpec['kind']]: () => Promise<{ openStore (spec: SpecOf<Kind>): Promise<Store> }> } = {
+  sqlite: () => import('./stores/sqlite.ts'),
+  pg: () => import('./stores/pg.ts'),
+  mysql: () => import('./stores/mysql.ts'),
+  mongodb: () => import('./stores/mongodb.ts')
 }
 
 export async function openStore (spec: StoreSpec): Promise<Store> {
-  return await kinds[spec.kind](spec)
-}
-
-/**
- * The same storage, each of whose verbs waits for a turn of its own, as over a network. Without it a synchronous driver
- * would run a whole request in one go, and requests within one process would never race.
- */
-function inTurns (storage: OtpAuthStorage): OtpAuthStorage {
-  const verbs = storage as unknown as Record<string, (input: unknown) => unknown>
-  const waiting: Record<string, unknown> = { userId: storage.userId }
-  for (const verb of STORAGE_VERBS) {
-    waiting[verb] ??= async (input: unknown) => {
-      await setImmediate()
-      return await verbs[verb]!(input)
-    }
-  }
-  return waiting as unknown as OtpAuthStorage
+  const { openStore } = await kinds[spec.kind]() as { openStore (spec: StoreSpec): Promise<Store> }
+  return await openStore(spec)
 }

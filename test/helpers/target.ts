@@ -11,10 +11,21 @@ export interface RaceMail {
   ip: string
 }
 
+/** How hard the attacks are. */
+export interface Sizes {
+  /** Guesses at once; other attacks are a part of it. A multiple of 4, and at least 24, for limits up to ten must be passed. */
+  parallel: number
+  /** How often a race that is not lost every time is run. */
+  rounds: number
+}
+
+export const fullSizes: Sizes = { parallel: 200, rounds: 100 }
+
 /** The application under attack, in one process or in several on one database. */
 export interface Target {
   /** For a look at what was written. */
   store: Store
+  sizes: Sizes
   /** The nth server, counted round. */
   server (position: number): Requestable
   /** Everything that was mailed up to now by all servers. */
@@ -32,6 +43,7 @@ export async function oneProcess (t: Test, settings: Omit<RaceSettings, 'store'>
   t.teardown(() => app.close())
   return {
     store,
+    sizes: fullSizes,
     server: () => app,
     mails: async () => mails,
     advance: async (seconds) => advance(seconds)

@@ -8,6 +8,7 @@ import type { BoundGuess, NewChallenge, Session } from '../../src/storage/storag
 export const mysqlUrl = process.env['TEST_MYSQL_URL']
 
 export interface TestDatabase {
+  url: string
   /** A pool of its own at each call, closed with the database. */
   pool (options?: PoolOptions): Pool
   close (): Promise<void>
@@ -17,10 +18,9 @@ export interface TestDatabase {
 export async function createDatabase (): Promise<TestDatabase> {
   const name = `otp_auth_test_${randomBytes(6).toString('hex')}`
   const pools: Pool[] = []
+  const url = Object.assign(new URL(mysqlUrl!), { pathname: name }).href
   const pool = (options: PoolOptions = {}): Pool => {
-    const url = new URL(mysqlUrl!)
-    url.pathname = name
-    const made = createPool({ uri: url.href, connectionLimit: 5, ...options })
+    const made = createPool({ uri: url, connectionLimit: 5, ...options })
     pools.push(made)
     return made
   }
@@ -29,6 +29,7 @@ export async function createDatabase (): Promise<TestDatabase> {
   await server.query(`create database ${name} character set utf8mb4 collate utf8mb4_general_ci`)
   await migrate(drizzle(pool()), migrations)
   return {
+    url,
     pool,
     async close () {
       await Promise.all(pools.map((each) => each.end()))

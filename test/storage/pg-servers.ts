@@ -120,7 +120,7 @@ export async function openEmpty ({ handles }: TestPostgres): Promise<Conformance
 }
 
 /** A database of its own on a server that others may use too. */
-async function createDatabase (url: string): Promise<{ name: string, drop: () => Promise<void> }> {
+export async function createDatabase (url: string): Promise<{ name: string, url: string, drop: () => Promise<void> }> {
   const name = `otp_auth_${randomBytes(8).toString('hex')}`
   const run = async (statement: string) => {
     const client = new pg.Client({ connectionString: url })
@@ -129,7 +129,7 @@ async function createDatabase (url: string): Promise<{ name: string, drop: () =>
     await client.end()
   }
   await run(`create database ${name}`)
-  return { name, drop: () => run(`drop database ${name}`) }
+  return { name, url: onDatabase(url, name), drop: () => run(`drop database ${name}`) }
 }
 
 function onDatabase (url: string, database: string): string {

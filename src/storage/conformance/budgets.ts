@@ -52,6 +52,13 @@ function takeCases (register: RegisterCase): void {
     }
   })
 
+  register('a limit may be as large as a safe integer, for a window without one', async ({ storage }) => {
+    const unlimited = { length: day, limit: Number.MAX_SAFE_INTEGER }
+    for (const take of [aTake({ short: unlimited }), aTake({ key: 'other', long: unlimited })]) {
+      for (const event of oneTo(2)) assert.equal(await storage.takeBudget(take), true, `event ${event}`)
+    }
+  })
+
   register('a window with a limit of zero admits nothing, the first taking neither', async ({ storage }) => {
     const none = { length: hour, limit: 0 }
     assert.equal(await storage.takeBudget(aTake({ short: none })), false)

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { and, desc, eq, gt, inArray, isNull, lt, lte, or, sql, type SQL } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, or, sql, type SQL } from 'drizzle-orm'
 import type { AnyPgColumn, PgDatabase, PgQueryResultHKT, PgTable } from 'drizzle-orm/pg-core'
 import type { ExpiringKind } from '../storage.ts'
 import { budgets, challenges, sessions, type users as defaultUsers } from './pg-schema.ts'
@@ -66,15 +66,18 @@ export function prepareStatements (db: Database, users: typeof defaultUsers, nam
   const short = counted(budgets.shortCount, budgets.shortFrom, 'shortStart')
   const long = counted(budgets.longCount, budgets.longFrom, 'longStart')
   const failures = counted(budgets.longCount, budgets.longFrom, 'windowStart')
+  /** A parameter has the type of what it is compared with, and a limit may be more than an `integer` holds. */
+  const isBelow = (count: AnyPgColumn, limit: string) => sql`${count} < ${value(limit)}::bigint`
   const lessOneOf = (count: AnyPgColumn, from: AnyPgColumn) => sql`case
     when ${value('counts')}::boolean and ${count} > 0 and ${from} <= ${value('takenAt')} then ${count} - 1 else ${count} end`
 
   /**
    * The rows are chosen and locked once (`in (…)` may be run again for each row), those in use are left for the next
-   * time: two cleaners cannot wait for each other, and no row goes that was prolonged meanwhile.
+   * time: two cleaners cannot wait for each other, and no row goes that was prolonged meanwhile. They are taken in the
+   * order of the index, or where most rows are over the planner takes to reading the whole table, batch after batch.
    */
   const removeExpired = (table: PgTable, id: AnyPgColumn, expiry: AnyPgColumn) => {
-    const expired = db.select({ id }).from(table).where(lt(expiry, value('before'))).limit(value('limit'))
+    const expired = db.select({ id }).from(table).where(lt(expiry, value('before'))).orderBy(asc(expiry)).limit(value('limit'))
       .for('update', { skipLocked: true })
     return prepared(db.delete(table).where(sql`${id} = any(array${expired})`).returning({ id }))
   }
@@ -156,8 +159,8 @@ export function prepareStatements (db: Database, users: typeof defaultUsers, nam
       },
       setWhere: and(
         lte(budgets.lastAt, value('lastBefore')),
-        or(lt(budgets.shortCount, value('shortLimit')), lte(budgets.shortFrom, value('shortStart'))),
-        or(lt(budgets.longCount, value('longLimit')), lte(budgets.longFrom, value('longStart')))
+        or(isBelow(budgets.shortCount, 'shortLimit'), lte(budgets.shortFrom, value('shortStart'))),
+        or(isBelow(budgets.longCount, 'longLimit'), lte(budgets.longFrom, value('longStart')))
       )
     }).returning({ key: budgets.key })),
 

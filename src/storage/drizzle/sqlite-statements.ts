@@ -1,4 +1,4 @@
-import { and, desc, eq, gt, inArray, isNull, lt, lte, or, sql, type SQL } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, or, sql, type SQL } from 'drizzle-orm'
 import type { AnySQLiteColumn, BaseSQLiteDatabase, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import type { ExpiringKind } from '../storage.ts'
 import { lazy, preparedByCount } from './shared.ts'
@@ -39,10 +39,11 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
   const lessOneOf = (count: AnySQLiteColumn, from: AnySQLiteColumn) => sql<number>`case
     when ${value('counts')} = 1 and ${count} > 0 and ${from} <= ${value('takenAt')} then ${count} - 1 else ${count} end`
 
-  const removeExpired = (table: SQLiteTable, id: AnySQLiteColumn, expiry: AnySQLiteColumn) => lazy(() =>
-    db.delete(table)
-      .where(inArray(id, db.select({ id }).from(table).where(lt(expiry, value('before'))).limit(value('limit'))))
-      .returning({ id }).prepare())
+  // In the order of the index, or where most rows are over the planner may take to reading the whole table.
+  const removeExpired = (table: SQLiteTable, id: AnySQLiteColumn, expiry: AnySQLiteColumn) => lazy(() => {
+    const expired = db.select({ id }).from(table).where(lt(expiry, value('before'))).orderBy(asc(expiry)).limit(value('limit'))
+    return db.delete(table).where(inArray(id, expired)).returning({ id }).prepare()
+  })
 
   return {
     insertChallenge: lazy(() => db.insert(challenges).values({

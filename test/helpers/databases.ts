@@ -1,0 +1,55 @@
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { migrate } from 'drizzle-orm/node-postgres/migrator'
+import pg from 'pg'
+import type { Test } from 'tap'
+import { migrations } from '../../src/storage/drizzle/pg.ts'
+import { MongodbServer } from '../storage/mongodb-database.ts'
+import * as mysql from '../storage/mysql-database.ts'
+import * as postgres from '../storage/pg-servers.ts'
+import type { SpecOf } from './stores.ts'
+
+export type ServerKind = 'pg' | 'mysql' | 'mongodb'
+
+/** The environment variable that names a server of each kind. */
+export const urlVariable: Record<ServerKind, string> = {
+  pg: 'TEST_POSTGRES_URL', mysql: 'TEST_MYSQL_URL', mongodb: 'TEST_MONGODB_URL'
+}
+
+/** For tap's `skip`: visible, and it names the variable that is missing. */
+export function skipWithout (kind: ServerKind): string | false {
+  return process.env[urlVariable[kind]] === undefined ? `${urlVariable[kind]} is not set` : false
+}
+
+const made: Record<ServerKind, (t: Test, url: string, timeout: number) => Promise<SpecOf<ServerKind>>> = {
+  async pg (t, url, timeout) {
+    const database = await postgres.createDatabase(url)
+    t.teardown(database.drop)
+    const client = new pg.Pool({ connectionString: database.url })
+    await migrate(drizzle({ client }), migrations)
+    await client.end()
+    return { kind: 'pg', url: database.url, timeout }
+  },
+  async mysql (t, _url, timeout) {
+    const database = await mysql.createDatabase()
+    t.teardown(database.close)
+    return { kind: 'mysql', url: database.url, timeout }
+  },
+  async mongodb (t, url) {
+    const server = new MongodbServer(url, 1)
+    const { db, close } = await server.open()
+    t.teardown(async () => {
+      await close()
+      await server.end()
+    })
+    return { kind: 'mongodb', url, database: db.databaseName }
+  }
+}
+
+/**
+ * A database of its own with our tables, dropped after the test, on the server that the environment names.
+ *
+ * @param timeout the SQL adapters' option; MongoDB's is fixed. Races on a busy machine may take their time.
+ */
+export async function freshDatabase (t: Test, kind: ServerKind, timeout = 60_000): Promise<SpecOf<ServerKind>> {
+  return await made[kind](t, process.env[urlVariable[kind]]!, timeout)
+}
