@@ -111,10 +111,10 @@ t.test('what a mailer says of the recipient or the code is not logged', async (t
   const { sendOtp, state } = mailer()
   const { browser, mails } = await buildApp(t, { sendOtp })
   state.next = () => Promise.reject(Object.assign(
-    new Error(`550 ${mails[0]!.email} unknown; mail was "${mails[0]!.code}"`), { code: 'EENVELOPE', envelope: { to: mails[0]!.email } }
+    new Error(`550 <${mails[0]!.email.toUpperCase()}> unknown; mail was "${mails[0]!.code.replace(/^.../, '$& ')}"`), { code: 'EENVELOPE', envelope: { to: mails[0]!.email } }
   ))
   await browser().requestOtp('unknown-recipient@example.com')
-  t.match(logged(/EENVELOPE/)[0], /550 \[address\] unknown; mail was .*\[code\]/)
+  t.match(logged(/EENVELOPE/)[0], /550 <\[address\]> unknown; mail was .*\[code\]/)
 
   state.next = () => { throw 'no error at all' } // eslint-disable-line no-throw-literal
   await browser().requestOtp('unknown-recipient@example.com')
@@ -128,4 +128,50 @@ t.test('a listener that throws or rejects is logged and stops nothing', async (t
   }
   t.ok(logged(/listener threw/).length > 0)
   t.ok(logged(/listener rejected/).length > 0)
+})
+
+t.test('whatever a mailer throws is a rejected mail, awaited or not, and no unhandled rejection', async (t) => {
+  const unhandled: unknown[] = []
+  const listen = (reason: unknown) => { unhandled.push(reason) }
+  process.on('unhandledRejection', listen)
+  t.teardown(() => process.off('unhandledRejection', listen))
+  const unreadable = Object.defineProperty(new Error('unreadable'), 'message', { get () { throw new Error('in a getter') } })
+  const thrown = [
+    null, undefined, 'text', Symbol('symbol'), Object.create(null), { code: 5 }, Object.freeze(new Error('frozen')), unreadable,
+    Object.assign(new Error('of an SDK'), { message: { reason: 'not a text' } }), Object.assign(new Error('none'), { message: undefined })
+  ]
+  for (const error of thrown) {
+    for (const awaitDelivery of [true, false]) {
+      const { browser, events } = await buildApp(t, { awaitDelivery, sendOtp: () => Promise.reject(error) })
+      const answer = await browser().requestOtp('anna@example.com')
+      t.match(answer, awaitDelivery ? { status: 503, body: { code: 'OTP_AUTH_DELIVERY_FAILED' } } : { status: 200 })
+      await new Promise((resolve) => { setImmediate(resolve) })
+      t.match(events.at(-1), { type: 'delivery.failed', reason: 'rejected' })
+    }
+  }
+  t.same(unhandled, [])
+})
+
+t.test('a mailer that changes the mail and fails leaves neither address nor code in the log', async (t) => {
+  const { browser } = await buildApp(t, {
+    sendOtp: (mail) => {
+      const { email, code } = mail
+      Object.assign(mail, { email: 'x', code: 'y' })
+      throw new Error(`changed mail to ${email}: ${code}`)
+    }
+  })
+  t.equal((await browser().requestOtp('changed@example.com')).status, 503)
+  t.match(logged(/changed mail/)[0], /changed mail to \[address\]: \[code\]/)
+})
+
+t.test('a listener that throws an error which cannot be logged stops nothing', async (t) => {
+  const unhandled: unknown[] = []
+  const listen = (reason: unknown) => { unhandled.push(reason) }
+  process.on('unhandledRejection', listen)
+  t.teardown(() => process.off('unhandledRejection', listen))
+  const { browser, codeFor } = await buildApp(t, { onEvent: () => { throw Object.freeze(new Error('frozen')) } })
+  await browser().login('anna@example.com', codeFor)
+  await new Promise((resolve) => { setImmediate(resolve) })
+  t.same(unhandled, [])
+  t.ok(logged(/cannot be logged/).length > 0)
 })

@@ -107,18 +107,19 @@ t.test('cookies that browsers would drop are refused', async (t) => {
 
 t.test('limits under which a stranger guesses too well are refused, and the odds are said and logged', async (t) => {
   const weak: object[] = [
-    { failureBudget: { perDay: 451 } },
-    { maxOtpAttempts: 49 },
+    { failureBudget: { perDay: 446 } },
+    { maxOtpAttempts: 44 },
     { sendBudget: { perHour: 200, perDay: 200 }, otpRateLimitSeconds: 0 },
+    { sendBudget: { reservePerDay: 300 }, otpRateLimitSeconds: 0 },
     { maxOtpAttempts: 1_000_000, otpLength: 9 }
   ]
   for (const options of weak) {
     await refuses(t, { ...required(), ...options }, 'failureBudget, maxOtpAttempts, sendBudget and otpLength let',
       /odds of \d\.\de-\d a day; expected at most 0\.001: lower a limit or raise otpLength/, JSON.stringify(options))
   }
-  await t.resolves(register({ ...required(), failureBudget: { perDay: 450 } }), 'exactly one in a thousand')
-  await t.resolves(register({ ...required(), failureBudget: { perDay: 451 }, otpLength: 7 }))
-  const said = /"guessingOddsPerAccountAndDay":0\.00014[,}]/
+  await t.resolves(register({ ...required(), failureBudget: { perDay: 445 } }), 'exactly one in a thousand')
+  await t.resolves(register({ ...required(), failureBudget: { perDay: 446 }, otpLength: 7 }))
+  const said = /"guessingOddsPerAccountAndDay":0\.00015[,}]/
   t.strictSame(logged(said), [])
   await buildApp(t)
   t.equal(logged(said).length, 1)

@@ -303,3 +303,17 @@ t.test('onFailureBudget "refuse" sends no more codes until the window ends', asy
   app.clock.advance(DAY - 60)
   t.equal((await app.browser().requestOtp('anna@example.com')).body.code_length, 6)
 })
+
+t.test('where the new session fails the browser keeps the one that it has', async (t) => {
+  let fails = false
+  const { browser, codeFor, clock } = await buildApp(t, { getAdditionalClaims: () => { if (fails) throw new Error('no claims'); return {} } })
+  const anna = browser()
+  const token = await anna.login('anna@example.com', codeFor)
+  clock.advance(60)
+  await anna.requestOtp('anna@example.com')
+  fails = true
+  t.match(await anna.verifyOtp('anna@example.com', codeFor('anna@example.com')), { status: 500, setCookies: { length: 0 } })
+  fails = false
+  t.equal((await anna.get('/me', token)).status, 200)
+  t.equal((await anna.refresh()).status, 200)
+})

@@ -10,7 +10,7 @@ export function reportAtBoot (host: FastifyInstance, { options, storage, log }: 
   log.info({ guessingOddsPerAccountAndDay: guessingOdds(options) }, 'one-time codes: the odds that a stranger guesses into one account in a day')
   if (options.developerMode) log.warn({}, 'developerMode is on: every code is zeros, anybody can log in as anybody')
 
-  host.addHook('onReady', async () => {
+  async function lookAtUsers (): Promise<void> {
     try {
       if (await storage.hasMixedCaseEmails(USERS_LOOKED_AT)) {
         log.warn({}, 'some users have addresses with upper-case letters, which no login will find; the README says how to mend them')
@@ -19,5 +19,8 @@ export function reportAtBoot (host: FastifyInstance, { options, storage, log }: 
       // A database that is late, or not migrated yet, is no reason not to start: until it is there, every answer is 503.
       log.error({ err: error }, 'storage cannot be read: is the database there, and are its tables made?')
     }
-  })
+  }
+
+  // Not awaited: a database that hangs would keep the application from starting.
+  host.addHook('onReady', async () => { lookAtUsers() })
 }

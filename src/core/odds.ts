@@ -8,7 +8,7 @@ interface OddsInput {
   otpExpiry: number
   maxOtpAttempts: number
   cooldown: number
-  sendBudget: { perHour: number, perDay: number }
+  sendBudget: { perHour: number, perDay: number, reservePerDay: number }
   failureBudget: { perDay: number }
 }
 
@@ -17,9 +17,10 @@ interface OddsInput {
  * short codes that may still be out when it is spent, against the newest code and the one before it.
  */
 export function guessingOdds ({ otpLength, otpExpiry, maxOtpAttempts, cooldown, sendBudget, failureBudget }: OddsInput): number {
-  // Windows are fixed, so ten minutes may see the end of one hour's budget and the beginning of the next one's.
+  // Windows are fixed, so ten minutes may see the end of one hour's budget and the beginning of the next one's; the reserve
+  // comes on top, one cool-down apart like the rest.
   const byCooldown = cooldown === 0 ? Infinity : Math.floor(otpExpiry / cooldown) + 1
-  const codesOut = Math.min(2 * sendBudget.perHour, sendBudget.perDay, byCooldown)
+  const codesOut = Math.min(Math.min(2 * sendBudget.perHour, sendBudget.perDay) + sendBudget.reservePerDay, byCooldown)
   return (failureBudget.perDay + codesOut * maxOtpAttempts) * 2 / 10 ** otpLength
 }
 

@@ -56,12 +56,16 @@ export async function takeSend (flow: Flow, { email, subject, device, network, n
   const toMailbox = {
     key: keyring.sendsToMailbox(email), now, cooldown, short: perHour(sendBudget.perHour), long: perDay(sendBudget.perDay)
   }
-  const taken = await takeAll(flow, [toMailbox, fromNetwork])
+  // A network that has had its share is refused before it touches the mailbox: to take from that and give back would hold
+  // its cool-down for as long as somebody asks, and keep its owner out. The same goes for the reserve.
+  const sinceLast = await waitFor(flow, { ...fromNetwork, cooldown: DAY })
+  const taken = sinceLast.short > 0 ? null : await takeAll(flow, [toMailbox, fromNetwork])
   if (taken !== null) return { refundKey, taken }
 
   const wait = await waitFor(flow, toMailbox)
   const publicDayIsSpent = wait.long > 0 && wait.cooldown <= 0
-  if (publicDayIsSpent) {
+  const networkIsNew = sinceLast.cooldown <= 0
+  if (publicDayIsSpent && networkIsNew) {
     // A flood from known networks must not shut out an owner who comes from elsewhere.
     const fromReserve = { ...toMailbox, key: keyring.reserveOfMailbox(email), short: UNLIMITED, long: perDay(sendBudget.reservePerDay) }
     const reserved = await takeAll(flow, [fromReserve, { ...fromNetwork, cooldown: DAY }])

@@ -15,11 +15,13 @@ export function createDelivery (sendOtp: OtpAuthOptions['sendOtp'], timeout: num
   const underWay = new Set<Promise<DeliveryOutcome>>()
 
   async function attempt (mail: OtpMail): Promise<DeliveryOutcome> {
+    // As they are now: the mail is in the host's hands from here on.
+    const { email, code } = mail
     try {
       await sendOtp(mail)
       return 'sent'
     } catch (error) {
-      log.error({ err: withoutRecipient(error, mail) }, 'sendOtp failed')
+      log.error({ err: withoutRecipient(error, { email, code }) }, 'sendOtp failed')
       return 'rejected'
     }
   }
@@ -53,8 +55,21 @@ export function createDelivery (sendOtp: OtpAuthOptions['sendOtp'], timeout: num
 }
 
 /** Mailers quote the recipient in their errors ("550 … user unknown"); some quote the mail. */
-function withoutRecipient (error: unknown, { email, code }: OtpMail): Error {
-  const hide = (text: string) => text.replaceAll(email, '[address]').replaceAll(code, '[code]')
-  const { name, message, code: reason } = error instanceof Error ? error as Error & { code?: unknown } : { name: 'Error', message: String(error) }
-  return Object.assign(new Error(hide(message)), { name }, typeof reason === 'string' && { code: hide(reason) })
+function withoutRecipient (thrown: unknown, { email, code }: Pick<OtpMail, 'email' | 'code'>): Error {
+  const address = new RegExp(email.replace(/[^a-z0-9@]/g, '\\$&'), 'gi')
+  // As mails show it, too: in groups of digits.
+  const groups = new RegExp([...code].join('[\\s-]*'), 'gi')
+  const hide = (text: string) => text.replace(address, '[address]').replace(groups, '[code]')
+  const { name, message, reason } = read(thrown)
+  return Object.assign(new Error(hide(message)), { name }, reason !== undefined && { code: hide(reason) })
+}
+
+/** Whatever was thrown, in text: an object without a prototype or with getters that throw must not end the process. */
+function read (thrown: unknown): { name: string, message: string, reason: string | undefined } {
+  try {
+    const { name, message, code } = thrown instanceof Error ? thrown as Error & { code?: unknown } : { name: 'Error', message: thrown }
+    return { name: String(name), message: String(message), reason: typeof code === 'string' ? code : undefined }
+  } catch {
+    return { name: 'Error', message: 'what was thrown cannot be read', reason: undefined }
+  }
 }

@@ -10,7 +10,16 @@ export function createEmitter (log: Log, onEvent: OtpAuthOptions['onEvent']): (e
     try {
       await onEvent?.(event)
     } catch (error) {
-      log.error({ err: error, event: event.type }, 'onEvent failed')
+      logFailure(event, error)
+    }
+  }
+
+  function logFailure ({ type }: OtpAuthEvent, error: unknown): void {
+    try {
+      log.error({ err: error, event: type }, 'onEvent failed')
+    } catch {
+      // pino marks the errors that it writes, which a frozen one does not let it do.
+      log.error({ event: type }, 'onEvent failed with an error that cannot be logged')
     }
   }
 

@@ -16,11 +16,13 @@ import { additionalClaims, isLive, signAccess, withRefreshToken, type SessionTok
 export async function refresh (flow: Flow, token: string | undefined, request: HostRequest): Promise<SessionTokens> {
   const presented = token === undefined ? null : flow.tokens.verifyRefresh(token)
   if (presented === null) throw invalidRefreshToken()
+  // The grace counts from here: how long the host's own callbacks take is not the client's fault.
+  const arrivedAt = flow.options.clock()
   const { session, user } = await loadLive(flow, presented)
-  if (!isExpected(flow, session, presented.seq)) return await endStolen(flow, session)
+  if (!isExpected(flow, session, presented.seq, arrivedAt)) return await endStolen(flow, session)
   if (!await isAllowed(flow, user.email, user.row, request, 'refresh')) throw invalidRefreshToken()
   const access = signAccess(flow, session, await additionalClaims(flow, user.row, request))
-  const current = await rotate(flow, session, presented.seq)
+  const current = await rotate(flow, session, presented.seq, arrivedAt)
   const tokens = withRefreshToken(flow, current, access)
   flow.emit({ type: 'session.refreshed', userId: session.userId, sessionId: session.id })
   return tokens
@@ -33,17 +35,17 @@ async function loadLive (flow: Flow, keys: { sessionId: string, userId: string }
 }
 
 /** The last rotation is so near that the step before the current one may still be on its way. */
-function isInGrace ({ options }: Flow, { rotatedAt }: Session): boolean {
-  return rotatedAt !== null && options.clock() - rotatedAt <= options.refreshGracePeriod
+function isInGrace ({ options }: Flow, { rotatedAt }: Session, arrivedAt: number): boolean {
+  return rotatedAt !== null && arrivedAt - rotatedAt <= options.refreshGracePeriod
 }
 
-function isExpected (flow: Flow, session: Session, seq: number): boolean {
-  return seq === session.seq || (seq === session.seq - 1 && isInGrace(flow, session))
+function isExpected (flow: Flow, session: Session, seq: number, arrivedAt: number): boolean {
+  return seq === session.seq || (seq === session.seq - 1 && isInGrace(flow, session, arrivedAt))
 }
 
 /** Advances the session, at most once a grace period whoever else tries, and returns it at its present step. */
-async function rotate (flow: Flow, session: Session, seq: number): Promise<Session> {
-  if (isInGrace(flow, session)) return session
+async function rotate (flow: Flow, session: Session, seq: number, arrivedAt: number): Promise<Session> {
+  if (isInGrace(flow, session, arrivedAt)) return session
   const { storage, options: { clock, refreshGracePeriod, refreshTokenLifetime } } = flow
   const now = clock()
   const idleExpiresAt = Math.min(now + refreshTokenLifetime, session.expiresAt)
@@ -53,7 +55,7 @@ async function rotate (flow: Flow, session: Session, seq: number): Promise<Sessi
   }
   // Another tab was faster, or a logout, which wins.
   const { session: current } = await loadLive(flow, { sessionId: session.id, userId: session.userId })
-  return isExpected(flow, current, seq) ? current : await endStolen(flow, current)
+  return isExpected(flow, current, seq, arrivedAt) ? current : await endStolen(flow, current)
 }
 
 async function endStolen ({ storage, options, emit }: Flow, { id, userId }: Session): Promise<never> {

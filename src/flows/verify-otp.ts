@@ -47,8 +47,9 @@ export async function verifyOtp (flow: Flow, input: OtpGuess): Promise<LoggedIn>
   const known = await flow.storage.findUser(email)
   if (!await isAllowed(flow, email, known?.row ?? null, input.request, 'verify')) throw invalidCode()
   const { user, isNew } = await proveUser(flow, { email, known, startedAt, request: input.request })
-  if (input.presented !== null) await endSession(flow, input.presented, 'replaced')
   const tokens = await startSession(flow, user, input.request)
+  // Once there is a new one: where the host's claims fail, the browser keeps the session that it has.
+  if (input.presented !== null) await endSession(flow, input.presented, 'replaced')
 
   emit({ type: 'otp.verified', subject, userId: user.id, sessionId: tokens.sessionId, isNewUser: isNew })
   return { tokens, deviceCookie: rememberDevice(input.device, subject, keys.device[0]!, clock(), random) }

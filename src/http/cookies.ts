@@ -5,6 +5,7 @@ import type { ResolvedOptions } from '../options.ts'
 
 /** One of our cookies, under its exact name: a name with a `__Host-` prefix can be planted by no other host or path. */
 export interface Cookie {
+  name: string
   read (request: FastifyRequest): string | undefined
   /** @param lifetime in milliseconds */
   set (reply: FastifyReply, value: string, lifetime: number): void
@@ -15,6 +16,8 @@ export interface Cookies {
   refresh: Cookie
   request: Cookie
   device: Cookie
+  /** Takes back what was set or cleared on a reply, and leaves the host's own cookies on it. */
+  withdraw (reply: FastifyReply): void
 }
 
 const DEFAULT_NAME = 'otp_auth'
@@ -46,16 +49,27 @@ export async function createCookies (host: FastifyInstance, { cookie, name }: Pi
       reply.header('set-cookie', serializeCookie(fullName, value, { ...attributes, maxAge, httpOnly: true, secure, sameSite }))
     }
     return {
+      name: fullName,
       read: (request) => valueOf(request.headers.cookie ?? '', fullName),
       set: (reply, value, lifetime) => write(reply, value, Math.floor(lifetime / SECOND)),
       clear: (reply) => write(reply, '', 0)
     }
   }
 
+  const refresh = make('refresh_token', { path, domain, partitioned })
+  const request = make('otp_request', { path: '/' })
+  const device = make('otp_device', { path: '/' })
+  const isOurs = (line: string) => [refresh, request, device].some((ours) => line.startsWith(`${ours.name}=`))
+
   return {
-    refresh: make('refresh_token', { path, domain, partitioned }),
-    request: make('otp_request', { path: '/' }),
-    device: make('otp_device', { path: '/' })
+    refresh,
+    request,
+    device,
+    withdraw (reply) {
+      const others = [reply.getHeader('set-cookie') ?? []].flat().map(String).filter((line) => !isOurs(line))
+      reply.removeHeader('set-cookie')
+      if (others.length > 0) reply.header('set-cookie', others)
+    }
   }
 }
 

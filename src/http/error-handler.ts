@@ -9,6 +9,7 @@ export function useErrorHandlerOf (host: FastifyInstance, context: FastifyInstan
   context.setErrorHandler((error, request, reply) => {
     const { errorHandler } = host
     // The inherited one is next in Fastify's own chain; called from here it would be called twice where it passes errors on.
-    return errorHandler === inherited ? reply.send(error) : errorHandler(error as Parameters<typeof errorHandler>[0], request, reply)
+    // Passed on as a rejection: what is no Error (a text, a plain object) would be sent as an answer, with status 200.
+    return errorHandler === inherited ? Promise.reject(error) : errorHandler(error as Parameters<typeof errorHandler>[0], request, reply)
   })
 }

@@ -3,7 +3,8 @@ import type { AnswerError } from '../errors.ts'
 
 /**
  * The same handler or guard, whose errors leave their headers on the reply: Fastify's own error handler would add them,
- * a host's own does not know of them.
+ * a host's own does not know of them. What the host's callbacks throw is left as it is: its headers may be of an answer
+ * that they got from elsewhere.
  */
 export function withErrorHeaders<Route extends RouteGenericInterface, Result> (
   handle: (request: FastifyRequest<Route>, reply: FastifyReply) => Promise<Result>
@@ -12,8 +13,12 @@ export function withErrorHeaders<Route extends RouteGenericInterface, Result> (
     try {
       return await handle(request, reply)
     } catch (error) {
-      reply.headers((error as AnswerError | undefined)?.headers ?? {})
+      if (isOurs(error)) reply.headers(error.headers ?? {})
       throw error
     }
   }
+}
+
+function isOurs (error: unknown): error is AnswerError {
+  return String((error as { code?: unknown } | null | undefined)?.code).startsWith('OTP_AUTH_')
 }

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { useOwnCompilers } from '../http/compilers.ts'
 import type { HttpContext } from '../http/context.ts'
 import { refuseCrossSite } from '../http/cross-site.ts'
@@ -17,8 +17,13 @@ export function routes (host: FastifyInstance, context: HttpContext): FastifyPlu
     useErrorHandlerOf(host, scope)
     scope.addHook('onRequest', warnOfUntrustedProxy(log))
     scope.addHook('onRequest', async (request) => refuseCrossSite(request, options.trustedOrigins))
-    // In onSend, so that errors have it too, whoever answers them.
-    scope.addHook('onSend', async (request, reply) => { reply.header('cache-control', 'no-store') })
+    // In onSend, so that errors have it too, whoever answers them; and first of all, for a hook of the host's that fails
+    // on the way out keeps ours from running.
+    const forbidStoring = async (_request: FastifyRequest, reply: FastifyReply) => { reply.header('cache-control', 'no-store') }
+    scope.addHook('onRequest', forbidStoring)
+    scope.addHook('onSend', forbidStoring)
+    // A success that a hook of the host's turned into an error: no error answer sets or clears a cookie.
+    scope.addHook('onError', async (_request, reply) => context.cookies.withdraw(reply))
 
     requestOtpRoute(scope, context)
     verifyOtpRoute(scope, context)

@@ -1,4 +1,4 @@
-import { finished } from 'node:stream'
+import { finished, type Writable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { readDevice } from '../core/device.ts'
 import { SECOND } from '../core/duration.ts'
@@ -6,6 +6,7 @@ import { networkOf } from '../core/network.ts'
 import { requestOtp } from '../flows/request-otp.ts'
 import { withErrorHeaders } from '../http/error-headers.ts'
 import type { HttpContext } from '../http/context.ts'
+import { carriedRequestId } from '../http/request-id.ts'
 import { BODY_LIMIT, RequestOtpBody, requestOtpResponse, type RequestOtpInput } from './schemas.ts'
 
 export function requestOtpRoute (scope: FastifyInstance, { flow, cookies }: HttpContext): void {
@@ -19,13 +20,14 @@ export function requestOtpRoute (scope: FastifyInstance, { flow, cookies }: Http
     const { email, request_id: requestId } = request.body
     const requested = await requestOtp(flow, {
       email,
-      requestId: requestId ?? cookies.request.read(request),
+      requestId: carriedRequestId(requestId, cookies.request.read(request)),
       device: readDevice(cookies.device.read(request), keys.device, options.clock()),
       network: networkOf(request.ip),
       request
     })
-    // Once the answer is out, or the client gone.
-    finished(reply.raw, requested.afterAnswer)
+    // Once the answer is out, or the client gone: on HTTP/2 the stream alone still says so where it went before us.
+    const { stream } = reply.raw as { stream?: Writable }
+    finished(stream ?? reply.raw, { readable: false }, requested.afterAnswer)
     cookies.request.set(reply, requested.requestId, options.otpExpiry)
     return {
       message: 'If this address can receive a code, one is on its way',

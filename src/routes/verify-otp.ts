@@ -3,6 +3,7 @@ import { DEVICE_LIFETIME, readDevice } from '../core/device.ts'
 import { verifyOtp } from '../flows/verify-otp.ts'
 import { withErrorHeaders } from '../http/error-headers.ts'
 import type { HttpContext } from '../http/context.ts'
+import { carriedRequestId } from '../http/request-id.ts'
 import { setRefreshCookie, tokenAnswer } from '../http/token-answer.ts'
 import { BODY_LIMIT, VerifyOtpBody, verifyOtpResponse, type VerifyOtpInput } from './schemas.ts'
 
@@ -19,7 +20,7 @@ export function verifyOtpRoute (scope: FastifyInstance, context: HttpContext): v
     const loggedIn = await verifyOtp(flow, {
       email,
       code,
-      requestId: requestId ?? cookies.request.read(request),
+      requestId: carriedRequestId(requestId, cookies.request.read(request)),
       device: readDevice(cookies.device.read(request), keys.device, options.clock()),
       presented: tokens.verifyRefresh(cookies.refresh.read(request) ?? ''),
       request

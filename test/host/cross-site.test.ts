@@ -72,7 +72,7 @@ t.test('what another site sends is refused on all four routes, with no side effe
         status: 403,
         body: { statusCode: 403, code: 'OTP_AUTH_CROSS_SITE', error: 'Forbidden' },
         headers: { 'cache-control': 'no-store' },
-        setCookies: []
+        setCookies: { length: 0 }
       }, `${what} at ${url}`)
     }
   }

@@ -43,7 +43,7 @@ for (const when of ['before', 'after'] as const) {
       [415, 'FST_ERR_CTP_INVALID_MEDIA_TYPE'], [400, 'FST_ERR_CTP_INVALID_JSON_BODY'], [413, 'FST_ERR_CTP_BODY_TOO_LARGE']
     ] as const
     for (const [index, [status, code]] of expected.entries()) {
-      t.match(answers[index], { status, setCookies: [], headers: { 'cache-control': 'no-store' } }, code)
+      t.match(answers[index], { status, setCookies: { length: 0 }, headers: { 'cache-control': 'no-store' } }, code)
       t.match(answers[index]!.body, { problem: code, said: String }, code)
       t.same(Object.keys(answers[index]!.body), ['problem', 'said'], code)
     }
@@ -102,4 +102,51 @@ t.test('a handler of a parent context is seen where ours is in a child, whenever
     }
   })
   t.match(await browser().refresh(), { status: 418, body: { root: 'OTP_AUTH_INVALID_REFRESH_TOKEN' } })
+})
+
+t.test('what a callback of the host throws is an error, also where it is no Error', async (t) => {
+  for (const thrown of ['a text', { details: 'an object' }, undefined, Symbol('symbol')]) {
+    const { app, browser, codeFor } = await buildApp(t, { getAdditionalClaims: () => { throw thrown } })
+    const anna = browser()
+    await anna.requestOtp(ANNA)
+    const answer = await app.inject({ method: 'POST', url: '/auth/verify-otp', payload: { email: ANNA, code: codeFor(ANNA) } })
+    t.match(answer, { statusCode: 500, headers: { 'cache-control': 'no-store', 'set-cookie': undefined } }, String(typeof thrown))
+  }
+})
+
+t.test('what is no Error reaches a handler that the host set before our registration', async (t) => {
+  const seen: unknown[] = []
+  const { browser } = await buildApp(t, {
+    isAllowed: () => { throw 'a text' }, // eslint-disable-line no-throw-literal
+    before: (app) => { app.setErrorHandler((error, _request, reply) => { seen.push(error); reply.code(502).send({ problem: true }) }) }
+  })
+  t.match(await browser().requestOtp(ANNA), { status: 502, body: { problem: true } })
+  t.same(seen, ['a text'])
+})
+
+t.test('headers of an error that a callback of the host threw are not ours to send', async (t) => {
+  const { browser, seen } = await buildWithHandler(t, 'after', {
+    isAllowed: () => { throw Object.assign(new Error('upstream'), { statusCode: 502, code: 'UPSTREAM', headers: { 'set-cookie': 'session=1' } }) }
+  })
+  t.match(await browser().requestOtp(ANNA), { status: 502, setCookies: { length: 0 } })
+  t.match(seen, [{ code: 'UPSTREAM' }])
+})
+
+t.test('a hook of the host that fails on the way out: no cookie of ours, nothing to store, and the host\'s cookies stay', async (t) => {
+  for (const hook of ['onSend', 'preSerialization'] as const) {
+    const { browser, codeFor } = await buildApp(t, {
+      before: (app) => {
+        app.addHook(hook as 'onSend', async ({ url }, reply, payload) => {
+          if (url !== '/auth/verify-otp') return payload
+          reply.header('set-cookie', 'host=1')
+          throw new Error('a hook failed')
+        })
+      }
+    })
+    const anna = browser()
+    await anna.requestOtp(ANNA)
+    const answer = await anna.verifyOtp(ANNA, codeFor(ANNA))
+    t.match(answer, { status: 500, headers: { 'cache-control': 'no-store' } }, hook)
+    t.same([...new Set(answer.setCookies)], ['host=1'], hook)
+  }
 })
