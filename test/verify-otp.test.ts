@@ -40,6 +40,7 @@ t.test('five guesses a request, the right one after them is refused, and the fif
   t.match(spent, { status: 429, body: { code: 'OTP_AUTH_TOO_MANY_ATTEMPTS' } })
   t.same(spent.setCookies, [])
   t.equal((await unbound(app).verifyOtp('anna@example.com', code)).status, 401, 'leaving the id out opens it no more')
+  t.same(failures(app), { day: 5, inARow: 5 }, 'and what is not compared is not counted')
 })
 
 t.test('a code works once; a second click is refused without a cookie and charges nobody', async (t) => {

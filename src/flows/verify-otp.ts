@@ -94,7 +94,7 @@ async function consumeUnbound (flow: Flow, guess: Guess): Promise<{ deviceKey: s
   const { storage, keyring, options } = flow
   const { subject, codeLength, now } = guess
   if (options.requireRequestId) throw invalidCode()
-  if (!await storage.hasLiveChallenge({ subject, codeLength, now })) throw invalidCode()
+  if (!await storage.hasLiveChallenge({ subject, codeLength, maxAttempts: guess.maxAttempts, now })) throw invalidCode()
   const isShort = codeLength < LONG_CODE_LENGTH
   if (isShort && await failureBudgetWait(flow, keyring.failures(subject), now) > 0) throw invalidCode()
   if (!await takeUnboundGuess(flow, subject, now)) throw invalidCode()

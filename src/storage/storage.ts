@@ -50,8 +50,8 @@ export interface OtpAuthStorage {
   /** Reads a challenge, whatever its state. */
   findChallenge (id: string): Promise<Challenge | null>
 
-  /** Whether the subject has a challenge that is neither consumed nor expired and has a live code of this length. */
-  hasLiveChallenge (query: { subject: string, codeLength: number, now: number }): Promise<boolean>
+  /** Whether the subject has a challenge that {@link consumeCode} would compare: live, with tries left and a live code of this length. */
+  hasLiveChallenge (query: { subject: string, codeLength: number, maxAttempts: number, now: number }): Promise<boolean>
 
   /**
    * Takes one from a budget: all of its counters or none. Windows are fixed and start at their first event.

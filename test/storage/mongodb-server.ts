@@ -126,7 +126,7 @@ export function serverCases (t: Test, server: MongodbServer, url: string): void 
     await storage.tryCode({ id: 'challenge', subject: 'subject', macs: ['mac'], codeLength: 6, maxAttempts: 5, now })
     await storage.consumeCode({ subject: 'subject', macs: ['mac'], maxAttempts: 5, now })
     await storage.findChallenge('challenge')
-    await storage.hasLiveChallenge({ subject: 'subject', codeLength: 6, now })
+    await storage.hasLiveChallenge({ subject: 'subject', codeLength: 6, maxAttempts: 5, now })
     await storage.takeBudget(take)
     await storage.returnBudget({ key: 'budget', takenAt: now, cooldown: true, counts: true })
     await storage.countFailure({ key: 'budget', now, window: hour, lapse: hour })

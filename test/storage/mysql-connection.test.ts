@@ -216,7 +216,7 @@ t.test('a cache that the host gave Drizzle answers nothing of ours', { skip }, a
   await storage.insertSession(session)
   await storage.insertChallenge(challenge)
   t.ok(await storage.loadSession({ sessionId: session.id, userId: made.user.id }))
-  t.ok(await storage.hasLiveChallenge({ subject: 'subject', codeLength: 6, now: 1 }))
+  t.ok(await storage.hasLiveChallenge({ subject: 'subject', codeLength: 6, maxAttempts: 5, now: 1 }))
   t.ok(await storage.findChallenge(challenge.id))
   t.match(await storage.tryCode(guess({ ...challenge, codeMac: 'wrong' })), { attempts: 1 })
   t.ok(await storage.consumeCode(guess(challenge)))

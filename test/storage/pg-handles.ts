@@ -68,7 +68,7 @@ export function handleCases (t: Test, { client, handles: [db] }: Awaited<ReturnT
     t.match(await storage.readBudget(failure.key), { inARow: 1 })
     t.equal(await storage.hasMixedCaseEmails(10), true)
     await storage.findChallenge('none')
-    await storage.hasLiveChallenge({ subject: 'none', codeLength: 6, now: 0 })
+    await storage.hasLiveChallenge({ subject: 'none', codeLength: 6, maxAttempts: 5, now: 0 })
     await storage.loadSession({ sessionId: 'none', userId: 'none' })
     await storage.listSessions({ userId: 'none', now: 0 })
     t.equal(cache.asked.length, 1)

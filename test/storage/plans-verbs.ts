@@ -48,7 +48,7 @@ const calls: { [Verb in HotVerb]: (storage: Pick<OtpAuthStorage, Verb>) => Promi
   tryCode: (storage) => storage.tryCode({ ...subject(at(3)), macs: macs(at(3)), codeLength: 6, maxAttempts: 5 }),
   consumeCode: (storage) => storage.consumeCode({ subject: `subject-${at(4)}`, macs: macs(at(4)), maxAttempts: 5, now }),
   findChallenge: (storage) => storage.findChallenge(`challenge-${at(5)}`),
-  hasLiveChallenge: (storage) => storage.hasLiveChallenge({ subject: `subject-${at(6)}`, codeLength: 6, now }),
+  hasLiveChallenge: (storage) => storage.hasLiveChallenge({ subject: `subject-${at(6)}`, codeLength: 6, maxAttempts: 5, now }),
   async takeBudget (storage) {
     for (const key of [`budget-${at(7)}`, 'budget of a new mailbox']) await storage.takeBudget({ key, now, ...windows })
   },

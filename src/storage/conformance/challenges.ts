@@ -57,7 +57,7 @@ export function challengeCases (register: RegisterCase): void {
     await storage.insertChallenge(aChallenge({ id: 'CHALLENGE', codeMac: 'mac-2' }))
     assert.equal((await storage.findChallenge('challenge'))!.codeMac, 'mac-1')
     assert.equal(await storage.renewChallenge(aRenewal({ subject: 'SUBJECT' })), false)
-    assert.equal(await storage.hasLiveChallenge({ subject: 'SUBJECT', codeLength: 6, now }), false)
+    assert.equal(await storage.hasLiveChallenge({ subject: 'SUBJECT', codeLength: 6, maxAttempts: 5, now }), false)
   })
 
   register('a renewal replaces code and device, keeps the code before it and starts the tries anew', async ({ storage }) => {
@@ -123,7 +123,7 @@ export function challengeCases (register: RegisterCase): void {
     await storage.withdrawCode({ id: 'challenge', mac: 'mac-1', now })
     assert.equal(await storage.tryCode({ ...aChallenge(), macs: ['mac-1'], maxAttempts: 5, now }), null)
     assert.equal(await storage.consumeCode({ subject: 'subject', macs: ['mac-1'], maxAttempts: 5, now }), null)
-    assert.equal(await storage.hasLiveChallenge({ subject: 'subject', codeLength: 6, now }), false)
+    assert.equal(await storage.hasLiveChallenge({ subject: 'subject', codeLength: 6, maxAttempts: 5, now }), false)
     assert.equal(await storage.renewChallenge(aRenewal({ now })), false)
   })
 
@@ -143,8 +143,9 @@ export function challengeCases (register: RegisterCase): void {
     assert.deepEqual(await storage.findChallenge('challenge'), asInserted(aChallenge()))
   })
 
-  register('a subject has a live challenge until it expires or is consumed, for its code lengths alone', async ({ storage }) => {
-    const live = (codeLength: number, at = now, subject = 'subject') => storage.hasLiveChallenge({ subject, codeLength, now: at })
+  register('a subject has a live challenge until it expires, is consumed or has no tries left, for its code lengths alone', async ({ storage }) => {
+    const live = (codeLength: number, at = now, subject = 'subject') =>
+      storage.hasLiveChallenge({ subject, codeLength, maxAttempts: 5, now: at })
     assert.equal(await live(6), false)
     await storage.insertChallenge(aChallenge())
     assert.equal(await live(6), true)
@@ -159,6 +160,7 @@ export function challengeCases (register: RegisterCase): void {
     assert.equal(await live(6, now + 10 * minute - 1), true, 'the code before lives until its own expiry')
     assert.equal(await live(6, now + 10 * minute), false)
 
+    assert.equal(await storage.hasLiveChallenge({ subject: 'subject', codeLength: 13, maxAttempts: 0, now }), false, 'no tries left')
     await storage.consumeCode({ subject: 'subject', macs: ['mac-2'], maxAttempts: 5, now })
     assert.equal(await live(13), false)
     assert.equal(await live(6), false)

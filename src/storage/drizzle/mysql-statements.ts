@@ -17,6 +17,7 @@ export const IN_A_ROW_SPAN = 2 ** 20
 export function prepareStatements (db: Database, users: typeof defaultUsers) {
   const value = sql.placeholder
   const challengeIsLive = and(isNull(challenges.consumedAt), gt(challenges.expiresAt, value('now')))
+  const triesAreLeft = lt(challenges.attempts, value('maxAttempts'))
 
   /** The newest code, or the one before while it lives. */
   const codeFits = (count: number): SQL => {
@@ -29,7 +30,7 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
   const consumable = (count: number) => and(
     eq(challenges.subject, value('subject')),
     challengeIsLive,
-    lt(challenges.attempts, value('maxAttempts')),
+    triesAreLeft,
     codeFits(count)
   )
   const hasCodeOfLength = or(
@@ -98,7 +99,7 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
       eq(challenges.subject, value('subject')),
       sql`${challenges.deviceKey} <=> ${value('deviceKey')}`,
       challengeIsLive,
-      lt(challenges.attempts, value('maxAttempts')),
+      triesAreLeft,
       hasCodeOfLength
     )).prepare()),
 
@@ -112,7 +113,7 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
     findChallenge: lazy(() => db.select().from(challenges).where(eq(challenges.id, value('id'))).$withCache(false).prepare()),
 
     hasLiveChallenge: lazy(() => db.select({ id: challenges.id }).from(challenges)
-      .where(and(eq(challenges.subject, value('subject')), challengeIsLive, hasCodeOfLength)).limit(1).$withCache(false).prepare()),
+      .where(and(eq(challenges.subject, value('subject')), challengeIsLive, triesAreLeft, hasCodeOfLength)).limit(1).$withCache(false).prepare()),
 
     takeBudget: lazy(() => db.update(budgets).set({
       shortCount: short.count,

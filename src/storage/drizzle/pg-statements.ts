@@ -44,6 +44,7 @@ export function prepareStatements (db: Database, users: typeof defaultUsers, nam
   }
 
   const challengeIsLive = and(isNull(challenges.consumedAt), gt(challenges.expiresAt, value('now')))
+  const triesAreLeft = lt(challenges.attempts, value('maxAttempts'))
 
   /** The newest code, or the one before while it lives. */
   const codeFits = (count: number): SQL => {
@@ -123,21 +124,21 @@ export function prepareStatements (db: Database, users: typeof defaultUsers, nam
       eq(challenges.id, value('id')),
       eq(challenges.subject, value('subject')),
       challengeIsLive,
-      lt(challenges.attempts, value('maxAttempts')),
+      triesAreLeft,
       hasCodeOfLength
     )).returning({ attempts: challenges.attempts, consumedAt: challenges.consumedAt, deviceKey: challenges.deviceKey }))),
 
     consumeCode: preparedByCount((count) => prepared(db.update(challenges).set({ consumedAt: sql`${value('now')}` }).where(and(
       eq(challenges.subject, value('subject')),
       challengeIsLive,
-      lt(challenges.attempts, value('maxAttempts')),
+      triesAreLeft,
       codeFits(count)
     )).returning({ deviceKey: challenges.deviceKey }))),
 
     findChallenge: prepared(db.select().from(challenges).where(eq(challenges.id, value('id'))).$withCache(false)),
 
     hasLiveChallenge: prepared(db.select({ id: challenges.id }).from(challenges)
-      .where(and(eq(challenges.subject, value('subject')), challengeIsLive, hasCodeOfLength)).limit(1).$withCache(false)),
+      .where(and(eq(challenges.subject, value('subject')), challengeIsLive, triesAreLeft, hasCodeOfLength)).limit(1).$withCache(false)),
 
     takeBudget: prepared(db.insert(budgets).values({
       key: value('key'),

@@ -14,6 +14,7 @@ export type Database = BaseSQLiteDatabase<'async', unknown, Record<string, unkno
 export function prepareStatements (db: Database, users: typeof defaultUsers) {
   const value = sql.placeholder
   const challengeIsLive = and(isNull(challenges.consumedAt), gt(challenges.expiresAt, value('now')))
+  const triesAreLeft = lt(challenges.attempts, value('maxAttempts'))
 
   /** The newest code, or the one before while it lives. */
   const codeFits = (count: number): SQL => {
@@ -86,7 +87,7 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
       eq(challenges.id, value('id')),
       eq(challenges.subject, value('subject')),
       challengeIsLive,
-      lt(challenges.attempts, value('maxAttempts')),
+      triesAreLeft,
       hasCodeOfLength
     )).returning({
       attempts: challenges.attempts,
@@ -97,14 +98,14 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
     consumeCode: preparedByCount((count) => db.update(challenges).set({ consumedAt: sql`${value('now')}` }).where(and(
       eq(challenges.subject, value('subject')),
       challengeIsLive,
-      lt(challenges.attempts, value('maxAttempts')),
+      triesAreLeft,
       codeFits(count)
     )).returning({ deviceKey: challenges.deviceKey }).prepare()),
 
     findChallenge: lazy(() => db.select().from(challenges).where(eq(challenges.id, value('id'))).$withCache(false).prepare()),
 
     hasLiveChallenge: lazy(() => db.select({ id: challenges.id }).from(challenges)
-      .where(and(eq(challenges.subject, value('subject')), challengeIsLive, hasCodeOfLength)).limit(1).$withCache(false).prepare()),
+      .where(and(eq(challenges.subject, value('subject')), challengeIsLive, triesAreLeft, hasCodeOfLength)).limit(1).$withCache(false).prepare()),
 
     takeBudget: lazy(() => db.insert(budgets).values({
       key: value('key'),

@@ -99,9 +99,9 @@ export function challengeVerbs (challenges: Collection<ChallengeDocument>): Chal
       }
     },
 
-    async hasLiveChallenge ({ subject, codeLength, now }) {
+    async hasLiveChallenge ({ subject, codeLength, maxAttempts, now }) {
       return await bounded((limits) => challenges.findOne(
-        { subject, ...isLive(now), $or: hasCodeOfLength(codeLength, now) },
+        { subject, ...isLive(now), attempts: { $lt: maxAttempts }, $or: hasCodeOfLength(codeLength, now) },
         { projection: { _id: 1 }, ...limits }
       )) !== null
     }
