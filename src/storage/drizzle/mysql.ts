@@ -5,7 +5,7 @@ import type { OtpAuthStorage, UserRecord } from '../storage.ts'
 import { statementRunner, type Database, type ServerError } from './mysql-connection.ts'
 import { users as defaultUsers } from './mysql-schema.ts'
 import { IN_A_ROW_SPAN, prepareStatements } from './mysql-statements.ts'
-import { driverError, macValues, missingId, parseId } from './shared.ts'
+import { driverError, macValues, missingId, parseId, usersTable } from './shared.ts'
 
 export { budgets, challenges, sessions, users } from './mysql-schema.ts'
 
@@ -52,10 +52,11 @@ const REFUSALS = new Set<unknown>([
  * every verb rejects while a transaction is open on it, which is answered 503.
  *
  * @param db a Drizzle database on mysql2; of one with replicas the primary alone is used
+ * @throws TypeError which names the column that a users table of the host's own lacks
  */
 export function drizzleStorage (db: MySql2Database<any>, options: DrizzleStorageOptions = {}): OtpAuthStorage {
   const primary = (db as { $primary?: Database }).$primary ?? db as Database
-  const users = (options.users ?? defaultUsers) as typeof defaultUsers
+  const users = usersTable(options.users, defaultUsers)
   const statements = prepareStatements(primary, users)
   const { read, write } = statementRunner(primary, options.timeout ?? 5000)
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { OtpAuthStorage, UserRecord } from '../storage.ts'
 import { users as defaultUsers } from './pg-schema.ts'
 import { hasEmail, prepareStatements, type Database } from './pg-statements.ts'
-import { driverError, macValues, missingId, parseId } from './shared.ts'
+import { driverError, macValues, missingId, parseId, usersTable } from './shared.ts'
 
 export { budgets, challenges, sessions, users } from './pg-schema.ts'
 
@@ -67,12 +67,13 @@ const longestTimer = 2 ** 31 - 1
  * another one the default of its database, some of them reject instead.
  *
  * @param db a Drizzle database; of one with replicas only the primary is asked
+ * @throws TypeError which names the column that a users table of the host's own lacks
  */
 export function drizzleStorage (db: PostgresDatabase, options: DrizzleStorageOptions = {}): OtpAuthStorage {
   const { timeout = 5000, prepare = true } = options
   if (!(timeout > 0 && timeout <= longestTimer)) throw new RangeError(`timeout must be between 1 and ${longestTimer} milliseconds`)
   const connections = onPrimary(db)
-  const users = (options.users ?? defaultUsers) as typeof defaultUsers
+  const users = usersTable(options.users, defaultUsers)
   const statements = prepareStatements(connections, users, prepare)
 
   /** Answers in bounded time. The race also takes care of a late rejection. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Column } from 'drizzle-orm'
+import { Column, is } from 'drizzle-orm'
 
 /** Makes its value at the first call: statements are prepared after the host ran its migrations, not before. */
 export function lazy<T> (make: () => T): () => T {
@@ -45,4 +45,19 @@ export function parseId (column: Column, text: string): unknown {
 /** Random text for a text id that neither the database, nor the table's definition, nor the host fills. */
 export function missingId (column: Column, fields: Record<string, unknown>): Record<string, unknown> {
   return column.dataType === 'string' && !column.hasDefault && fields['id'] === undefined ? { id: randomUUID() } : {}
+}
+
+/**
+ * The users table to work on. Types say what it needs; this says it to those who write JavaScript, at boot.
+ *
+ * @throws TypeError which names the column that is missing
+ */
+export function usersTable<Default extends object> (given: object | undefined, byDefault: Default): Default {
+  const table = given ?? byDefault
+  for (const column of ['id', 'email', 'isVerified']) {
+    if (!is((table as Record<string, unknown>)[column], Column)) {
+      throw new TypeError(`the users table lacks the column "${column}": declare it under this property name; its name in the database may be another`)
+    }
+  }
+  return table as Default
 }

@@ -3,7 +3,7 @@ import type { AnySQLiteColumn, BaseSQLiteDatabase, PreparedQueryConfig, SQLitePr
 import { fileURLToPath } from 'node:url'
 import type { OtpAuthStorage, UserRecord } from '../storage.ts'
 import { isLibsqlFile, writeToLibsqlFile } from './libsql-file.ts'
-import { driverError, macValues, missingId, parseId } from './shared.ts'
+import { driverError, macValues, missingId, parseId, usersTable } from './shared.ts'
 import { users as defaultUsers } from './sqlite-schema.ts'
 import { prepareStatements, type Database } from './sqlite-statements.ts'
 
@@ -62,12 +62,13 @@ export type SQLiteDatabase =
  * reads from its own copy, which may not have heard of a logout elsewhere, so give us a client of the server itself.
  *
  * @param db a Drizzle database on better-sqlite3 or libsql
+ * @throws TypeError which names the column that a users table of the host's own lacks
  */
 export function drizzleStorage (db: SQLiteDatabase, options: DrizzleStorageOptions = {}): OtpAuthStorage {
   const connection = ('$primary' in db ? db.$primary : db) as Database & { $client?: { inTransaction?: boolean } }
   const client = connection.$client
-  const users = options.users ?? defaultUsers
-  const statements = prepareStatements(connection, users as typeof defaultUsers)
+  const users = usersTable(options.users, defaultUsers)
+  const statements = prepareStatements(connection, users)
 
   /** Runs a statement; each has a `returning`, so that all of them run alike. */
   async function write<T> (
@@ -152,7 +153,7 @@ export function drizzleStorage (db: SQLiteDatabase, options: DrizzleStorageOptio
     },
 
     async verifyUser (email) {
-      const verify = connection.update(users as typeof defaultUsers).set({ isVerified: true })
+      const verify = connection.update(users).set({ isVerified: true })
         .where(and(eq(users.email, email), eq(users.isVerified, false))).returning().prepare()
       return toRecord((await write(verify, {}))[0])
     },
@@ -160,7 +161,7 @@ export function drizzleStorage (db: SQLiteDatabase, options: DrizzleStorageOptio
     async insertUser ({ email, fields }) {
       const values = { ...missingId(users.id, fields), ...fields, email, isVerified: false }
       try {
-        const [row] = await write(connection.insert(users as typeof defaultUsers).values(values).returning().prepare(), {})
+        const [row] = await write(connection.insert(users).values(values).returning().prepare(), {})
         return { user: toRecord(row)! }
       } catch (error) {
         const cause = driverError(error)
