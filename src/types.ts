@@ -83,6 +83,9 @@ export interface CookieOptions {
   partitioned?: boolean
 }
 
+/** One of the four routes. */
+export type RouteName = 'requestOtp' | 'verifyOtp' | 'refresh' | 'logout'
+
 /** What a route of ours takes from the host. */
 export type RouteOptions = Pick<RouteShorthandOptions, 'onRequest' | 'preHandler' | 'config'>
 
@@ -199,12 +202,7 @@ export interface OtpAuthOptions {
   /** Origins of other sites that may call the routes, e.g. `'https://app.example'`. @default none */
   trustedOrigins?: readonly string[]
   /** Hooks and config for our routes, e.g. a CAPTCHA before `/request-otp`. @default none */
-  routes?: {
-    requestOtp?: RouteOptions
-    verifyOtp?: RouteOptions
-    refresh?: RouteOptions
-    logout?: RouteOptions
-  }
+  routes?: Partial<Record<RouteName, RouteOptions>>
   /**
    * Turns what was typed into one spelling of the address, or throws. What it returns must still be a plain address;
    * non-ASCII local parts are allowed then, and upper and lower case are the host's to fold.
@@ -212,6 +210,12 @@ export interface OtpAuthOptions {
   normalizeEmail?: (typed: string) => string
   /** `false`: the host calls `app.otpAuth.cleanup()`. @default '1h' */
   cleanupInterval?: Duration | false
+  /**
+   * Describes the four routes to @fastify/swagger, and has the guards mark the routes that use them: `security`, and the
+   * answers 401 and 403. It must be registered before this plugin; without it nothing happens. `false` hides the four
+   * routes from the document and leaves all others alone. @default true
+   */
+  openapi?: boolean
   /**
    * Told of each {@link OtpAuthEvent} and not awaited; what it throws is logged and goes no further. What the host does
    * itself through `app.otpAuth` raises none. @default none
