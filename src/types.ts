@@ -208,6 +208,7 @@ export interface OtpAuthOptions {
   /**
    * Turns what was typed into one spelling of the address, or throws. What it returns must still be a plain address;
    * non-ASCII local parts are allowed then, and upper and lower case are the host's to fold.
+   * @default trims, and folds ASCII to lower case
    */
   normalizeEmail?: (typed: string) => string
   /** `false`: the host calls `app.otpAuth.cleanup()`. @default '1h' */

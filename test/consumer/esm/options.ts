@@ -1,6 +1,6 @@
 /** Options that are right, and such that a compiler must refuse. Compiled, never run. */
 import Fastify from 'fastify'
-import otpAuth, { type OtpAuthOptions, type OtpAuthStorage } from '../../src/index.ts'
+import otpAuth, { type OtpAuthOptions, type OtpAuthStorage } from 'fastify-otp-auth'
 
 declare const storage: OtpAuthStorage
 const required = { storage, secretKey: 'x', sendOtp: () => {} }
