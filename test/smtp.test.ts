@@ -102,7 +102,7 @@ t.test('what a stranger sends as a browser or an address becomes no markup and n
   t.notMatch(JSON.stringify(mail), /script|Bcc/)
   t.ok(mail.html.includes('A &#38; B'))
   t.ok(mail.text.includes('2001:db8::1, no browser that we know'))
-  for (const [agent, browser] of [['x Chrome/1 Safari/1 Edg/1', 'Edge'], ['x Chrome/1 Safari/1 OPR/1', 'Opera'], ['x Chrome/1 Safari/1', 'Chrome'], ['x Safari/1', 'Safari']]) {
+  for (const [agent, browser] of [['x Chrome/1 Safari/1 Edg/1', 'Edge'], ['x Chrome/1 Safari/1 OPR/1', 'Opera'], ['x Chrome/1 Safari/1', 'Chrome'], ['x Safari/1', 'Safari']] as const) {
     const { text } = writeMail({ app: 'A', site: 'B' }, { email: 'a@x.io', code: '1', expiresAt: new Date(0), request: { ip: '::1', headers: { 'user-agent': agent } } as never })
     t.ok(text.includes(`::1, ${browser}.`), browser)
   }
