@@ -13,6 +13,6 @@ for (const { name, path, execArgv } of versions) {
   for (const file of core) {
     // These versions strip the types themselves; what the file reports counts here.
     const program = fileURLToPath(new URL(`${file}.test.ts`, import.meta.url))
-    t.spawn(path, [...execArgv, program], { env: { ...ownEnvironment(), TAP: '1' } }, `${name}: ${file}`)
+    t.spawn(path, [...execArgv, program], { env: { ...ownEnvironment(), TAP: '1', TAP_TIMEOUT: '300' } }, `${name}: ${file}`)
   }
 }
