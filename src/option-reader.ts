@@ -71,12 +71,12 @@ export function optionReader (given: Record<string, unknown>, path: string) {
       const isOrigin = (value: unknown) =>
         typeof value === 'string' && !value.includes('*') && URL.canParse(value) && new URL(value).origin === value
       const expected = 'an array of origins such as "https://app.example", with no path and no slash at the end'
-      return (optional(name, (value) => Array.isArray(value) && value.every(isOrigin), expected) ?? []) as string[]
+      return (optional(name, (value) => Array.isArray(value) && Array.from(value).every(isOrigin), expected) ?? []) as string[]
     },
 
     routeOptions (name: string) {
       const route = optionReader(this.object(name), `${path}${name}.`)
-      const hooks = (value: unknown) => isFunction(value) || (Array.isArray(value) && value.every(isFunction))
+      const hooks = (value: unknown) => isFunction(value) || (Array.isArray(value) && Array.from(value).every(isFunction))
       const options = Object.freeze({
         onRequest: route.optional('onRequest', hooks, 'a function or an array of functions'),
         preHandler: route.optional('preHandler', hooks, 'a function or an array of functions'),

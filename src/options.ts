@@ -129,7 +129,7 @@ function refuseUnsafe (options: {
 
 function readSecrets (given: unknown, developerMode: boolean, read: OptionReader): readonly Buffer[] {
   read.name('secretKey')
-  const list: unknown[] = Array.isArray(given) ? given : [given]
+  const list: unknown[] = Array.isArray(given) ? Array.from(given) : [given]
   const secrets = list.map((secret) => {
     if (typeof secret === 'string') return Buffer.from(secret)
     if (Buffer.isBuffer(secret)) return secret

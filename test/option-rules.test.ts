@@ -67,7 +67,7 @@ t.test('secrets have 32 bytes or more, each of them', async (t) => {
   for (const value of ['', 'x'.repeat(31), Buffer.alloc(31), [], ['x'.repeat(31)], [SECRET, ''], [SECRET, 'x'.repeat(31)]]) {
     await refuses(t, { ...required(), secretKey: value }, 'secretKey', /must have at least 32 bytes, each where it is an array; make one with/)
   }
-  for (const value of [undefined, null, 1, true, {}, () => SECRET, new Uint8Array(32), [undefined], [SECRET, null], [[SECRET]]]) {
+  for (const value of [undefined, null, 1, true, {}, () => SECRET, new Uint8Array(32), [undefined], [SECRET, null], [[SECRET]], Array(1)]) {
     await refuses(t, { ...required(), secretKey: value }, 'secretKey', /must be a string or a Buffer, or an array of them/)
   }
 })
