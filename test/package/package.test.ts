@@ -78,6 +78,7 @@ t.test('TypeScript takes it, as hosts use it', async (t) => {
   const esm = compile(join(project, 'esm'))
   t.strictSame(esm.errors, [], 'from ESM')
   t.strictSame(undocumented(esm.program), [], 'an editor has something to say of each option and method, and of each default')
+  t.strictSame(compile(join(project, 'client')).errors, [], 'in a page, with the types of a browser and none of Node’s')
   t.strictSame(compile(join(project, 'jwt')).errors, [], 'beside @fastify/jwt and @fastify/cookie of the host')
   const cjs = compile(join(older, 'cjs'))
   t.strictSame(cjs.errors, [], 'from CommonJS, with the driver mongodb 6')

@@ -16,7 +16,7 @@ export interface Manifest extends Record<'dependencies' | 'peerDependencies' | '
 export const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest
 
 /** What a consumer of ours installs by itself, for its own code. */
-const consumersOwn = ['@fastify/type-provider-typebox', '@types/better-sqlite3', '@types/node', 'fastify-type-provider-zod', 'zod']
+const consumersOwn = ['@fastify/type-provider-typebox', '@types/better-sqlite3', '@types/node', 'ioredis', 'fastify-type-provider-zod', 'zod']
 
 /** The package as `npm publish` would send it, in a folder that is gone after the test. */
 export class Packed {
