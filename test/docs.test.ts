@@ -7,7 +7,7 @@ import Sqlite from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
 import t from 'tap'
-import { blocksIn, compile } from './helpers/docs.ts'
+import { blocksIn, compile, hasTest, proofs } from './helpers/docs.ts'
 import { ownEnvironment } from './helpers/environment.ts'
 import { freshDist } from './helpers/fresh-dist.ts'
 
@@ -60,4 +60,10 @@ t.test('the statements that mend addresses run, and mend them', async (t) => {
   t.same(sqlite.prepare(look!).all(), [])
   sqlite.exec(mend!)
   t.same(sqlite.prepare('select email from users order by email').pluck().all(), ['anna@x.io', 'mike@x.io'])
+})
+
+t.test('every test that the threat model names is there', async (t) => {
+  t.ok(proofs().length > 50, `${proofs().length} proofs`)
+  t.same(proofs().filter((proof) => !hasTest(proof)), [])
+  t.notOk(hasTest({ file: 'test/races.test.ts', name: 'a test that nobody wrote' }))
 })

@@ -77,3 +77,42 @@ export function compile (all: readonly Block[]): string[] {
     return `${all[Number(number)]!.at}, line ${line + 1} of the block: ${message}`
   })
 }
+
+/** A test that a page names as the proof of what it says. */
+export interface Proof {
+  file: string
+  name: string
+}
+
+/** The proofs of the threat model: lines such as "- `test/a.test.ts`, `test/b.test.ts`: “a name”". */
+export function proofs (): Proof[] {
+  const text = readFileSync(join(root, 'docs/threat-model.md'), 'utf8')
+  return [...text.matchAll(/^- (`.*`): “(.*)”$/gm)].flatMap(([, files, name]) =>
+    [...files!.matchAll(/`([^`]+)`/g)].map(([, file]) => ({ file: file!, name: name! })))
+}
+
+/** Whether the file, or a helper that tests share, has a test of that name; names that are put together count, too. */
+export function hasTest ({ file, name }: Proof): boolean {
+  return [file, ...sharedNames].some((one) => namesIn(one).some((pattern) => pattern.test(name)))
+}
+
+const sharedNames = readdirSync(join(root, 'test/helpers'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts')).map((name) => `test/helpers/${name}`)
+
+/** The texts of a file, those that are put together with anything in the place of what is put in. */
+function namesIn (file: string): RegExp[] {
+  const names: RegExp[] = []
+  function visit (node: ts.Node): void {
+    if (ts.isStringLiteralLike(node)) names.push(nameOf(node.text))
+    // What is put together from nothing but variables would be any name.
+    if (ts.isTemplateExpression(node)) {
+      const parts = [node.head.text, ...node.templateSpans.map(({ literal }) => literal.text)]
+      if (parts.join('').length > 10) names.push(nameOf(...parts))
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(ts.createSourceFile(file, readFileSync(join(root, file), 'utf8'), ts.ScriptTarget.ES2023))
+  return names
+}
+
+const nameOf = (...parts: string[]) => new RegExp(`^${parts.map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.+')}$`)
