@@ -60,17 +60,23 @@ export function optionReader (given: Record<string, unknown>, path: string) {
 
     object: (name: string) => (optional(name, isPlainObject, 'an object') ?? {}) as Record<string, unknown>,
 
+    /** `null` for false. */
+    objectOrFalse (name: string): Record<string, unknown> | null {
+      const value = optional(name, (value) => value === false || isPlainObject(value), 'an object or false') ?? {}
+      return value === false ? null : value as Record<string, unknown>
+    },
+
     origins (name: string): readonly string[] {
       // Origins are compared whole, so a pattern would match nothing, and say nothing of it.
       const isOrigin = (value: unknown) =>
         typeof value === 'string' && !value.includes('*') && URL.canParse(value) && new URL(value).origin === value
       const expected = 'an array of origins such as "https://app.example", with no path and no slash at the end'
-      return (optional(name, (value) => Array.isArray(value) && value.every(isOrigin), expected) ?? []) as string[]
+      return (optional(name, (value) => Array.isArray(value) && Array.from(value).every(isOrigin), expected) ?? []) as string[]
     },
 
     routeOptions (name: string) {
       const route = optionReader(this.object(name), `${path}${name}.`)
-      const hooks = (value: unknown) => isFunction(value) || (Array.isArray(value) && value.every(isFunction))
+      const hooks = (value: unknown) => isFunction(value) || (Array.isArray(value) && Array.from(value).every(isFunction))
       const options = Object.freeze({
         onRequest: route.optional('onRequest', hooks, 'a function or an array of functions'),
         preHandler: route.optional('preHandler', hooks, 'a function or an array of functions'),

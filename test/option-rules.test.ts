@@ -9,12 +9,16 @@ import { SECRET, refuses, register, required } from './helpers/options.ts'
 const MAIL = 'anna@example.com'
 
 t.test('a name that is no option is refused, at any level, and what is one is said', async (t) => {
-  const unknown = ['secret', 'SecretKey', 'otpLenght', 'rateLimit', 'openapi', 'otp_length', 'cooldown', 'secrets', 'constructor', 'toString']
+  const unknown = ['secret', 'SecretKey', 'otpLenght', 'rateLimits', 'openapi', 'otp_length', 'cooldown', 'secrets', 'constructor', 'toString']
   for (const name of unknown) {
     await refuses(t, { ...required(), [name]: undefined }, name, /is no option; expected one of .*storage.*secretKey.*otpLength/, name)
   }
   const nested = {
-    sendBudget: /perHour, perDay/, failureBudget: /perDay, inARow/, cookie: /secure, sameSite/, routes: /requestOtp, verifyOtp/
+    sendBudget: /perHour, perDay/,
+    failureBudget: /perDay, inARow/,
+    cookie: /secure, sameSite/,
+    routes: /requestOtp, verifyOtp/,
+    rateLimit: /requestOtp, verifyOtp, refresh, logout, redis, store, timeout/
   }
   for (const [option, expected] of Object.entries(nested)) {
     for (const name of ['perMinute', 'httpOnly', 'request-otp', 'name']) {
@@ -63,7 +67,7 @@ t.test('secrets have 32 bytes or more, each of them', async (t) => {
   for (const value of ['', 'x'.repeat(31), Buffer.alloc(31), [], ['x'.repeat(31)], [SECRET, ''], [SECRET, 'x'.repeat(31)]]) {
     await refuses(t, { ...required(), secretKey: value }, 'secretKey', /must have at least 32 bytes, each where it is an array; make one with/)
   }
-  for (const value of [undefined, null, 1, true, {}, () => SECRET, new Uint8Array(32), [undefined], [SECRET, null], [[SECRET]]]) {
+  for (const value of [undefined, null, 1, true, {}, () => SECRET, new Uint8Array(32), [undefined], [SECRET, null], [[SECRET]], Array(1)]) {
     await refuses(t, { ...required(), secretKey: value }, 'secretKey', /must be a string or a Buffer, or an array of them/)
   }
 })

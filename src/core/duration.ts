@@ -12,7 +12,11 @@ const UNITS: Record<string, number> = { s: SECOND, m: MINUTE, h: HOUR, d: DAY }
  * @returns milliseconds, or `undefined` where it is neither, or not finite, or negative
  */
 export function parseDuration (value: unknown): number | undefined {
-  if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? Math.round(value * SECOND) : undefined
+  const length = typeof value === 'number' ? value * SECOND : readText(value)
+  return Number.isFinite(length) && length >= 0 ? Math.round(length) : undefined
+}
+
+function readText (value: unknown): number {
   const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?) ?([smhd])$/.exec(value) : null
-  return match === null ? undefined : Math.round(Number(match[1]) * UNITS[match[2]!]!)
+  return match === null ? NaN : Number(match[1]) * UNITS[match[2]!]!
 }

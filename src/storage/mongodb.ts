@@ -4,7 +4,7 @@ import { budgetVerbs } from './mongodb/budgets.ts'
 import { challengeVerbs } from './mongodb/challenges.ts'
 import type { BudgetDocument, ChallengeDocument, SessionDocument, UserDocument } from './mongodb/documents.ts'
 import { sessionVerbs } from './mongodb/sessions.ts'
-import { bounded } from './mongodb/shared.ts'
+import { boundedBy, type Limits } from './mongodb/shared.ts'
 import { ensureUniqueEmail, findUserById, userVerbs } from './mongodb/users.ts'
 
 export type { BudgetDocument, ChallengeDocument, SessionDocument, UserDocument } from './mongodb/documents.ts'
@@ -18,6 +18,11 @@ export interface MongodbStorageOptions<User extends UserDocument = UserDocument>
   users?: Collection<User>
   /** What the names of the collections `challenges`, `budgets`, `sessions` and `users` begin with. @default 'otp_' */
   prefix?: string
+  /**
+   * Milliseconds that a verb may take, the wait for a server and for a free connection included, before it rejects.
+   * @default 5000
+   */
+  timeout?: number
 }
 
 export interface MongodbStorage extends OtpAuthStorage {
@@ -50,35 +55,37 @@ const collectionOptions = {
  * holds the whole condition, so no transaction and no replica set is needed, and none of the host's is ever joined.
  * (`revokeUserSessions` and `removeExpired` touch several documents, each atomically.)
  *
- * Every verb answers or rejects within 5 s. Set `serverSelectionTimeoutMS` (30 s by default) to less on the client all the
- * same: then a server that is gone is told apart from one that is slow. And `await client.connect()` at boot: a client
+ * Every verb answers or rejects within `timeout`. Set `serverSelectionTimeoutMS` (30 s by default) to less on the client all
+ * the same: then a server that is gone is told apart from one that is slow. And `await client.connect()` at boot: a client
  * whose first connection is left to its first command, and fails, stays closed when the server comes back (driver 7.9).
  *
  * @param db the database for our collections; users may live in another
+ * @throws RangeError for a `timeout` that no timer can keep
  */
 export function mongodbStorage<User extends UserDocument = UserDocument> (
   db: Db,
   options: MongodbStorageOptions<User> = {}
 ): MongodbStorage {
-  const prefix = options.prefix ?? 'otp_'
+  const { prefix = 'otp_', timeout = 5000 } = options
+  const bounded = boundedBy(timeout)
   const challenges = db.collection<ChallengeDocument>(`${prefix}challenges`, collectionOptions)
   const budgets = db.collection<BudgetDocument>(`${prefix}budgets`, collectionOptions)
   const sessions = db.collection<SessionDocument>(`${prefix}sessions`, collectionOptions)
   const users = (options.users ?? db.collection(`${prefix}users`)) as unknown as Parameters<typeof userVerbs>[0]
 
-  const remove: Record<ExpiringKind, (before: Date, limit: number) => Promise<number>> = {
-    challenges: (before, limit) => removeFrom(challenges, { expiresAt: { $lt: before } }, limit),
-    budgets: (before, limit) => removeFrom(budgets, { expiresAt: { $lt: before } }, limit),
-    sessions: (before, limit) => removeFrom(sessions, { idleExpiresAt: { $lt: before } }, limit)
+  const remove: Record<ExpiringKind, (before: Date, limit: number, limits: Limits) => Promise<number>> = {
+    challenges: (before, limit, limits) => removeFrom(challenges, { expiresAt: { $lt: before } }, limit, limits),
+    budgets: (before, limit, limits) => removeFrom(budgets, { expiresAt: { $lt: before } }, limit, limits),
+    sessions: (before, limit, limits) => removeFrom(sessions, { idleExpiresAt: { $lt: before } }, limit, limits)
   }
 
   return {
-    ...challengeVerbs(challenges),
-    ...budgetVerbs(budgets),
-    ...userVerbs(users),
-    ...sessionVerbs(sessions, (id, limits) => findUserById(users, id, limits)),
+    ...challengeVerbs(challenges, bounded),
+    ...budgetVerbs(budgets, bounded),
+    ...userVerbs(users, bounded),
+    ...sessionVerbs(sessions, (id, limits) => findUserById(users, id, limits), bounded),
 
-    removeExpired: ({ kind, before, limit }) => remove[kind](new Date(before), limit),
+    removeExpired: ({ kind, before, limit }) => bounded((limits) => remove[kind](new Date(before), limit, limits)),
 
     async ensureIndexes () {
       await ensureUniqueEmail(users)
@@ -91,10 +98,8 @@ export function mongodbStorage<User extends UserDocument = UserDocument> (
 }
 
 /** A delete has no limit in MongoDB, so it asks for the ids first, and for the expiry once more when it deletes. */
-async function removeFrom (collection: Collection<any>, isExpired: object, limit: number): Promise<number> {
-  return await bounded(async (limits) => {
-    const expired = await collection.find(isExpired, { projection: { _id: 1 }, limit, ...limits }).toArray()
-    const ids = expired.map(({ _id }) => _id)
-    return (await collection.deleteMany({ _id: { $in: ids }, ...isExpired }, limits)).deletedCount
-  })
+async function removeFrom (collection: Collection<any>, isExpired: object, limit: number, limits: Limits): Promise<number> {
+  const expired = await collection.find(isExpired, { projection: { _id: 1 }, limit, ...limits }).toArray()
+  const ids = expired.map(({ _id }) => _id)
+  return (await collection.deleteMany({ _id: { $in: ids }, ...isExpired }, limits)).deletedCount
 }

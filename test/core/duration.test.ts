@@ -12,7 +12,7 @@ t.test('numbers are seconds, strings carry their unit, and milliseconds come out
 
 t.test('what is no length of time is none', async (t) => {
   const others = [
-    -1, NaN, Infinity, -Infinity, '', ' ', '15', '15M', '15min', '15 minutes', 'm', '-1s', '+1s', '1e3s', '.5s', '1.s', '1,5s', '1s ', ' 1s', '1  s', '1s1m',
+    -1, NaN, Infinity, -Infinity, 1e306, `${'9'.repeat(400)}s`, '', ' ', '15', '15M', '15min', '15 minutes', 'm', '-1s', '+1s', '1e3s', '.5s', '1.s', '1,5s', '1s ', ' 1s', '1  s', '1s1m',
     '1w', '1ms', '1y', '１s', '1s\n', null, undefined, true, false, [], ['1s'], [1], {}, 1n, new Date(), () => 1
   ]
   for (const given of others) t.equal(parseDuration(given), undefined, String(given))

@@ -34,21 +34,21 @@ const made: Record<ServerKind, (t: Test, url: string, timeout: number) => Promis
     t.teardown(database.close)
     return { kind: 'mysql', url: database.url, timeout }
   },
-  async mongodb (t, url) {
+  async mongodb (t, url, timeout) {
     const server = new MongodbServer(url, 1)
     const { db, close } = await server.open()
     t.teardown(async () => {
       await close()
       await server.end()
     })
-    return { kind: 'mongodb', url, database: db.databaseName }
+    return { kind: 'mongodb', url, database: db.databaseName, timeout }
   }
 }
 
 /**
  * A database of its own with our tables, dropped after the test, on the server that the environment names.
  *
- * @param timeout the SQL adapters' option; MongoDB's is fixed. Races on a busy machine may take their time.
+ * @param timeout the adapters' option. Races on a busy machine may take their time.
  */
 export async function freshDatabase (t: Test, kind: ServerKind, timeout = 60_000): Promise<SpecOf<ServerKind>> {
   return await made[kind](t, process.env[urlVariable[kind]]!, timeout)

@@ -6,7 +6,7 @@ export type StoreSpec =
   | { kind: 'sqlite', file: string }
   /** Tables are made; `timeout` is the adapter's option. */
   | { kind: 'pg' | 'mysql', url: string, timeout: number }
-  | { kind: 'mongodb', url: string, database: string }
+  | { kind: 'mongodb', url: string, database: string, timeout: number }
 
 export type SpecOf<Kind extends StoreSpec['kind']> = Extract<StoreSpec, { kind: unknown }> & { kind: Kind }
 

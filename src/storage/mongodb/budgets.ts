@@ -1,11 +1,11 @@
 import type { Collection } from 'mongodb'
 import type { OtpAuthStorage } from '../storage.ts'
 import type { BudgetDocument } from './documents.ts'
-import { bounded, insertIfAbsent } from './shared.ts'
+import { insertIfAbsent, type Bounded } from './shared.ts'
 
 type BudgetVerbs = Pick<OtpAuthStorage, 'takeBudget' | 'returnBudget' | 'countFailure' | 'clearFailuresInARow' | 'readBudget'>
 
-export function budgetVerbs (budgets: Collection<BudgetDocument>): BudgetVerbs {
+export function budgetVerbs (budgets: Collection<BudgetDocument>, bounded: Bounded): BudgetVerbs {
   return {
     async takeBudget ({ key, now, cooldown, short, long }) {
       // The insert, and a window that starts anew, count one without a look at the limit.

@@ -1,12 +1,12 @@
 import type { Collection } from 'mongodb'
 import type { OtpAuthStorage } from '../storage.ts'
 import type { ChallengeDocument } from './documents.ts'
-import { bounded, millisecondsOrNull } from './shared.ts'
+import { millisecondsOrNull, type Bounded } from './shared.ts'
 
 type ChallengeVerbs = Pick<OtpAuthStorage,
   'insertChallenge' | 'renewChallenge' | 'withdrawCode' | 'tryCode' | 'consumeCode' | 'findChallenge' | 'hasLiveChallenge'>
 
-export function challengeVerbs (challenges: Collection<ChallengeDocument>): ChallengeVerbs {
+export function challengeVerbs (challenges: Collection<ChallengeDocument>, bounded: Bounded): ChallengeVerbs {
   return {
     async insertChallenge ({ id, subject, codeMac, codeLength, expiresAt, deviceKey }) {
       await bounded((limits) => challenges.insertOne({

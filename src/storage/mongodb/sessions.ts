@@ -1,14 +1,15 @@
 import type { Collection } from 'mongodb'
 import type { OtpAuthStorage, Session, UserRecord } from '../storage.ts'
 import type { SessionDocument } from './documents.ts'
-import { bounded, dateOrNull, millisecondsOrNull, type Limits } from './shared.ts'
+import { dateOrNull, millisecondsOrNull, type Bounded, type Limits } from './shared.ts'
 
 type SessionVerbs = Pick<OtpAuthStorage,
   'insertSession' | 'loadSession' | 'rotateSession' | 'revokeSession' | 'revokeUserSessions' | 'listSessions'>
 
 export function sessionVerbs (
   sessions: Collection<SessionDocument>,
-  findUserById: (id: string, limits: Limits) => Promise<UserRecord | null>
+  findUserById: (id: string, limits: Limits) => Promise<UserRecord | null>,
+  bounded: Bounded
 ): SessionVerbs {
   return {
     async insertSession ({ id, userId, seq, rotatedAt, createdAt, idleExpiresAt, expiresAt, revokedAt }) {

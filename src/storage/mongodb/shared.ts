@@ -1,6 +1,3 @@
-/** Milliseconds that a verb may take: then it rejects, whatever state the server, the network or the pool is in. */
-const deadline = 5000
-
 /** What every command of a verb is given, so that it ends with the verb. */
 export interface Limits {
   /** The server's own limit for one command, shorter than ours: a command that it ends costs no connection. */
@@ -10,22 +7,32 @@ export interface Limits {
 }
 
 /**
- * Gives a verb a deadline. The driver would wait 30 s for a server that is gone, for ever for one that hangs, and its
+ * Runs a verb with a deadline. The driver would wait 30 s for a server that is gone, for ever for one that hangs, and its
  * `timeoutMS` has no effect in every version. What was sent already may still happen after the rejection, as with any
  * connection that breaks.
  */
-export async function bounded<T> (run: (limits: Limits) => Promise<T>): Promise<T> {
-  const controller = new AbortController()
-  const { signal } = controller
-  const expired = new Promise<never>((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
-  const timer = setTimeout(() => controller.abort(new Error(`MongoDB gave no answer within ${deadline} ms`)), deadline)
-  try {
-    // Raced beside the signal, because older drivers ignore it.
-    return await Promise.race([run({ maxTimeMS: deadline - 1000, signal }), expired])
-  } finally {
-    clearTimeout(timer)
+export type Bounded = <T>(run: (limits: Limits) => Promise<T>) => Promise<T>
+
+const longestTimer = 2 ** 31 - 1
+
+/** @param timeout milliseconds that a verb may take: then it rejects, whatever state the server, the network or the pool is in */
+export function boundedBy (timeout: number): Bounded {
+  if (!(timeout >= 10 && timeout <= longestTimer)) throw new RangeError(`timeout must be between 10 and ${longestTimer} milliseconds`)
+  const maxTimeMS = Math.floor(timeout * 0.8)
+
+  return async (run) => {
+    const controller = new AbortController()
+    const { signal } = controller
+    const expired = new Promise<never>((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    })
+    const timer = setTimeout(() => controller.abort(new Error(`MongoDB gave no answer within ${timeout} ms`)), timeout)
+    try {
+      // Raced beside the signal, because older drivers ignore it.
+      return await Promise.race([run({ maxTimeMS, signal }), expired])
+    } finally {
+      clearTimeout(timer)
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import { ObjectId, type Collection } from 'mongodb'
 import type { OtpAuthStorage, UserRecord } from '../storage.ts'
 import type { UserDocument } from './documents.ts'
-import { bounded, duplicateKey, errorCode, type Limits } from './shared.ts'
+import { duplicateKey, errorCode, type Bounded, type Limits } from './shared.ts'
 
 type UserVerbs = Pick<OtpAuthStorage, 'findUser' | 'verifyUser' | 'insertUser' | 'userId' | 'hasMixedCaseEmails'>
 
@@ -16,7 +16,7 @@ const durably = { writeConcern: { w: 'majority' } } as const
 
 const documentValidationFailure = 121
 
-export function userVerbs (users: Collection<StoredUser>): UserVerbs {
+export function userVerbs (users: Collection<StoredUser>, bounded: Bounded): UserVerbs {
   return {
     async findUser (email) {
       const user = await bounded((limits) => users.findOne({ email: { $eq: email } }, { ...exactly, ...fromPrimary, ...limits }))

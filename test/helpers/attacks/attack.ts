@@ -41,12 +41,14 @@ export interface Asked {
   code: string
 }
 
-/** For each address a browser of its own asks for a code. */
+/** For each address a browser of its own asks for a code; no more of them at once than the target is to bear. */
 export async function askForCodes (target: Target, emails: readonly string[]): Promise<Asked[]> {
-  const asked = await Promise.all(emails.map(async (email) => {
+  const asked: Array<Omit<Asked, 'code'>> = []
+  await inTurns(emails.length, target.sizes.parallel, async (n) => {
+    const email = emails[n]!
     const browser = visitor(target)
-    return { browser, email, id: expect200(await browser.requestOtp(email)).body.request_id as string }
-  }))
+    asked[n] = { browser, email, id: expect200(await browser.requestOtp(email)).body.request_id }
+  })
   const mails = await target.mails()
   return asked.map((one) => ({ ...one, code: mails.findLast(({ email, ip }) => email === one.email && ip === one.browser.ip)!.code }))
 }
