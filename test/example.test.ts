@@ -177,7 +177,7 @@ t.test('shows what is wrong with an address, and takes another one', async (t) =
   const page = await openPage(t, origin)
   await page.getByLabel('E-mail address').fill('nobody@localhost')
   await button(page, 'Send me a code').click()
-  await page.getByRole('alert').getByText('email').waitFor()
+  await page.getByRole('alert').getByText('The address must').waitFor()
   t.equal(await focused(page), 'email')
 
   await askForCode(page, 'first@example.com')
@@ -209,6 +209,7 @@ t.test('two tabs: a login and a logout in one show in the other, and both can re
   await button(other, 'Log out').click()
   await heading(page, 'Sign in')
   await page.getByRole('status').getByText('You are signed out.').waitFor()
+  t.equal(await page.getByLabel('E-mail address').inputValue(), '', 'who was here does not show')
   t.equal(await focused(page), 'email')
 })
 

@@ -24,6 +24,8 @@ function show (state) {
 
 function showAddressForm () {
   login = null
+  // Whoever comes next to this browser need not see who was here.
+  $('email').value = ''
   show('address')
 }
 
@@ -49,7 +51,8 @@ async function showProfile () {
 
 function showError (error) {
   const left = error.attemptsRemaining
-  $('error').textContent = left === undefined ? error.message : `${error.message}\n${triesLeft(left)}`
+  const message = error.message.replace(/^body\/email/, 'The address')
+  $('error').textContent = left === undefined ? message : `${message}\n${triesLeft(left)}`
   const input = document.querySelector('section:not([hidden]) input')
   if (error.status === 400 || error.status === 401) input?.setAttribute('aria-invalid', 'true')
   input?.focus()
