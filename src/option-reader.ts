@@ -60,6 +60,12 @@ export function optionReader (given: Record<string, unknown>, path: string) {
 
     object: (name: string) => (optional(name, isPlainObject, 'an object') ?? {}) as Record<string, unknown>,
 
+    /** `null` for false. */
+    objectOrFalse (name: string): Record<string, unknown> | null {
+      const value = optional(name, (value) => value === false || isPlainObject(value), 'an object or false') ?? {}
+      return value === false ? null : value as Record<string, unknown>
+    },
+
     origins (name: string): readonly string[] {
       // Origins are compared whole, so a pattern would match nothing, and say nothing of it.
       const isOrigin = (value: unknown) =>

@@ -3,6 +3,7 @@ import { DAY, MINUTE, HOUR, SECOND } from './core/duration.ts'
 import { MAX_ODDS, MAX_OTP_EXPIRY, guessingOdds } from './core/odds.ts'
 import { InvalidOption } from './errors.ts'
 import { isFunction, isPlainObject, optionReader as reader, type OptionReader } from './option-reader.ts'
+import { readRateLimit } from './rate-limit-options.ts'
 import { STORAGE_VERBS } from './storage/fail-closed.ts'
 import type { OtpAuthOptions } from './types.ts'
 
@@ -87,6 +88,7 @@ export function resolveOptions (given: OtpAuthOptions) {
       refresh: routes.routeOptions('refresh'),
       logout: routes.routeOptions('logout')
     }),
+    rateLimit: readRateLimit(read),
     normalizeEmail: read.optionalFunction<NonNullable<OtpAuthOptions['normalizeEmail']>>('normalizeEmail'),
     cleanupInterval: given.cleanupInterval === false
       ? (read.name('cleanupInterval'), null)

@@ -86,6 +86,49 @@ export interface CookieOptions {
 /** What a route of ours takes from the host. */
 export type RouteOptions = Pick<RouteShorthandOptions, 'onRequest' | 'preHandler' | 'config'>
 
+/** So many requests from one IP address, in a window that starts at the first of them. */
+export interface RateLimit {
+  /** Whole number >= 1. */
+  max?: number
+  /** From a second to an hour; a number is **seconds**, not milliseconds. @default '10m' */
+  timeWindow?: Duration
+}
+
+/** The part of a store for @fastify/rate-limit that the limits use. */
+export interface RateLimitStore {
+  /** Counts a request under `key` and tells how many there were in its window, and how many milliseconds are left of it. */
+  incr (
+    key: string, done: (error: Error | null, result?: { current: number, ttl: number }) => void, timeWindow: number, max: number
+  ): void
+}
+
+/**
+ * Limits per IP address, IPv6 by /64, for each route. They are asked before a body is read and before the host's own hooks
+ * for the route, and count every request that is not cross-site, whatever its answer. The address is `request.ip`: behind a
+ * proxy set Fastify's `trustProxy`, or all users share one limit.
+ *
+ * The counts are in this process's memory, unless `redis` or `store` says otherwise, and their windows run by the system's
+ * or the server's clock, not by `clock`. Where they cannot be kept, the routes answer `OTP_AUTH_STORAGE_UNAVAILABLE`.
+ *
+ * `config.rateLimit` in `routes` is for a @fastify/rate-limit of the host's own, whose limits hold beside these.
+ */
+export interface RateLimitOptions {
+  /** `false`: no limit. @default { max: 60, timeWindow: '10m' } */
+  requestOtp?: RateLimit | false
+  /** `false`: no limit. @default { max: 120, timeWindow: '10m' } */
+  verifyOtp?: RateLimit | false
+  /** `false`: no limit. @default { max: 600, timeWindow: '10m' } */
+  refresh?: RateLimit | false
+  /** `false`: no limit. @default { max: 120, timeWindow: '10m' } */
+  logout?: RateLimit | false
+  /** A client of ioredis, for several processes; its keys hold `name` and the route. It stays the host's to close. @default none */
+  redis?: object
+  /** A class for another store, as @fastify/rate-limit takes it: each limit makes one, and the keys differ. @default none */
+  store?: new (options: never) => RateLimitStore
+  /** How long `redis` or `store` may take for an answer. @default '5s' */
+  timeout?: Duration
+}
+
 /** Something that happened. No event holds a code, a token, a cookie or an address. */
 export type OtpAuthEvent =
   | { type: 'otp.requested', subject: string, codeLength: number }
@@ -97,6 +140,8 @@ export type OtpAuthEvent =
   | { type: 'session.refreshed', userId: string, sessionId: string }
   | { type: 'session.ended', userId: string, sessionId: string, reason: 'logout' | 'replaced' }
   | { type: 'session.theft', userId: string, sessionId: string }
+  /** Once for each IP address that passes a limit, and each of its windows; the request log has the address. */
+  | { type: 'ip.limited', route: 'requestOtp' | 'verifyOtp' | 'refresh' | 'logout' }
 
 /** Time, in epoch milliseconds. */
 export type Clock = () => number
@@ -198,16 +243,19 @@ export interface OtpAuthOptions {
   cookie?: CookieOptions
   /** Origins of other sites that may call the routes, e.g. `'https://app.example'`. @default none */
   trustedOrigins?: readonly string[]
-  /** Hooks and config for our routes, e.g. a CAPTCHA before `/request-otp`. @default none */
+  /** Hooks and config for our routes, e.g. a CAPTCHA before `/request-otp`; they run behind the limits per IP. @default none */
   routes?: {
     requestOtp?: RouteOptions
     verifyOtp?: RouteOptions
     refresh?: RouteOptions
     logout?: RouteOptions
   }
+  /** Limits per IP address; `false`: none. @default see {@link RateLimitOptions} */
+  rateLimit?: RateLimitOptions | false
   /**
    * Turns what was typed into one spelling of the address, or throws. What it returns must still be a plain address;
    * non-ASCII local parts are allowed then, and upper and lower case are the host's to fold.
+   * @default trims, and folds ASCII to lower case
    */
   normalizeEmail?: (typed: string) => string
   /** `false`: the host calls `app.otpAuth.cleanup()`. @default '1h' */

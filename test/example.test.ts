@@ -1,8 +1,14 @@
 import type { BrowserContextOptions, Page } from 'playwright-core'
 import type { OtpAuthOptions } from '../src/index.ts'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import Database from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
+import { build } from 'esbuild'
 import t, { type Test } from 'tap'
 import { openChromium } from './helpers/chromium.ts'
 import { freshDist } from './helpers/fresh-dist.ts'
@@ -171,7 +177,7 @@ t.test('shows what is wrong with an address, and takes another one', async (t) =
   const page = await openPage(t, origin)
   await page.getByLabel('E-mail address').fill('nobody@localhost')
   await button(page, 'Send me a code').click()
-  await page.getByRole('alert').getByText('email').waitFor()
+  await page.getByRole('alert').getByText('The address must').waitFor()
   t.equal(await focused(page), 'email')
 
   await askForCode(page, 'first@example.com')
@@ -180,21 +186,115 @@ t.test('shows what is wrong with an address, and takes another one', async (t) =
   t.equal(await page.locator('#sent-to').textContent(), 'second@example.com')
 })
 
-t.test('notices on refresh that the session has ended elsewhere', async (t) => {
+t.test('two tabs: a login and a logout in one show in the other, and both can refresh at once', async (t) => {
+  const { app, origin } = await startExample(t)
+  const page = await openPage(t, origin)
+  const other = await page.context().newPage()
+  await other.goto('/')
+  await heading(other, 'Sign in')
+  await askForCode(page, 'tabs@example.com')
+  await enterCode(page, (await app.inject('/inbox/mails')).json()[0].code)
+  await heading(page, 'You are signed in')
+  await heading(other, 'You are signed in')
+
+  await Promise.all([page, other].map(async (tab) => {
+    await button(tab, 'Refresh').click()
+    await tab.getByText('You have a new access token.').waitFor()
+  }))
+  await Promise.all([page, other].map(async (tab) => {
+    await tab.reload()
+    await heading(tab, 'You are signed in')
+  }))
+
+  await button(other, 'Log out').click()
+  await heading(page, 'Sign in')
+  await page.getByRole('status').getByText('You are signed out.').waitFor()
+  t.equal(await page.getByLabel('E-mail address').inputValue(), '', 'who was here does not show')
+  t.equal(await focused(page), 'email')
+})
+
+t.test('says that it is sending, and that the code could not be sent', async (t) => {
+  let fail: () => void = () => {}
+  const { origin } = await startExample(t, { sendOtp: () => new Promise((_resolve, reject) => { fail = () => reject(new Error('no mail server')) }) })
+  const page = await openPage(t, origin)
+  await page.getByLabel('E-mail address').fill('down@example.com')
+  await button(page, 'Send me a code').click()
+  await button(page, 'Sending …').waitFor()
+  fail()
+  await page.getByRole('alert').getByText('The code could not be sent; try again').waitFor()
+  await button(page, 'Send me a code').waitFor()
+  t.equal(await focused(page), 'email')
+})
+
+t.test('says when all tries are used up', async (t) => {
+  const { origin } = await startExample(t, { maxOtpAttempts: 1 })
+  const page = await openPage(t, origin)
+  await askForCode(page, 'tries@example.com')
+  const code = await codeFromInbox(page)
+  await enterCode(page, code === '000000' ? '111111' : '000000')
+  await page.getByRole('alert').getByText('No tries left: ask for a new code.').waitFor()
+  await enterCode(page, code)
+  await page.getByRole('alert').getByText('Too many wrong codes').waitFor()
+})
+
+t.test('tells a server that is down from a session that is over', async (t) => {
   const { origin } = await startExample(t)
   const page = await openPage(t, origin)
-  await askForCode(page, 'tabs@example.com')
+  await askForCode(page, 'offline@example.com')
+  await enterCode(page, await codeFromInbox(page))
+  await heading(page, 'You are signed in')
+  await page.route('**/auth/refresh', (route) => route.fulfill({ status: 502, contentType: 'text/html', body: '<h1>Bad gateway</h1>' }))
+  await button(page, 'Refresh').click()
+  await page.getByRole('alert').getByText('The server answered 502').waitFor()
+  await heading(page, 'You are signed in')
+  await page.reload()
+  await page.getByRole('alert').getByText('The server answered 502').waitFor()
+  await page.unroute('**/auth/refresh')
+  await page.reload()
+  await heading(page, 'You are signed in')
+})
+
+t.test('a page of another site can neither post a form nor fetch', async (t) => {
+  const { app, origin } = await startExample(t)
+  const attacker = createServer((_request, response) => response.setHeader('content-type', 'text/html').end(`<!doctype html>
+    <form method="post" enctype="text/plain" action="${origin}/auth/request-otp">
+      <input name='{"email":"victim@example.com","x":"' value='"}'><button>Win</button>
+    </form>`))
+  attacker.listen(0, '127.0.0.1')
+  await once(attacker, 'listening')
+  t.teardown(() => attacker.close())
+  const page = await openPage(t, origin)
+  await askForCode(page, 'victim@example.com')
   await enterCode(page, await codeFromInbox(page))
   await heading(page, 'You are signed in')
 
-  const other = await page.context().newPage()
-  await other.goto('/')
-  await button(other, 'Log out').click()
-  await heading(other, 'Sign in')
+  // Another port of the same host would be the same site, which gets the cookies.
+  const evil = await page.context().newPage()
+  for (const host of ['127.0.0.1', 'localhost']) {
+    await evil.goto(`http://${host}:${(attacker.address() as AddressInfo).port}/`)
+    for (const headers of ['{}', '{ "content-type": "text/plain" }', '{ "content-type": "application/json" }']) {
+      const outcome = await evil.evaluate(`fetch('${origin}/auth/logout',
+        { method: 'POST', mode: 'no-cors', credentials: 'include', headers: ${headers}, body: '{}' }).then(({ type }) => type, String)`)
+      t.equal(outcome, 'opaque')
+    }
+    const [answer] = await Promise.all([evil.waitForResponse(`${origin}/auth/request-otp`), button(evil, 'Win').click()])
+    t.equal(answer.status(), 403)
+  }
+  t.equal((await app.inject('/inbox/mails')).json().length, 1, 'no mail was sent')
+  await page.reload()
+  await heading(page, 'You are signed in')
+})
 
-  await button(page, 'Refresh').click()
-  await heading(page, 'Sign in')
-  t.not(await page.getByRole('alert').textContent(), '')
+t.test('the client is at most 3 kB, minified and gzipped', async (t) => {
+  const { outputFiles: [bundle] } = await build({
+    entryPoints: [fileURLToPath(import.meta.resolve('fastify-otp-auth/client'))],
+    bundle: true,
+    format: 'esm',
+    minify: true,
+    write: false
+  })
+  const size = gzipSync(bundle!.contents).length
+  t.ok(size <= 3 * 1024, `${size} bytes`)
 })
 
 t.test('guards its routes and escapes what strangers typed', async (t) => {

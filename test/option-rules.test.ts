@@ -9,12 +9,16 @@ import { SECRET, refuses, register, required } from './helpers/options.ts'
 const MAIL = 'anna@example.com'
 
 t.test('a name that is no option is refused, at any level, and what is one is said', async (t) => {
-  const unknown = ['secret', 'SecretKey', 'otpLenght', 'rateLimit', 'openapi', 'otp_length', 'cooldown', 'secrets', 'constructor', 'toString']
+  const unknown = ['secret', 'SecretKey', 'otpLenght', 'rateLimits', 'openapi', 'otp_length', 'cooldown', 'secrets', 'constructor', 'toString']
   for (const name of unknown) {
     await refuses(t, { ...required(), [name]: undefined }, name, /is no option; expected one of .*storage.*secretKey.*otpLength/, name)
   }
   const nested = {
-    sendBudget: /perHour, perDay/, failureBudget: /perDay, inARow/, cookie: /secure, sameSite/, routes: /requestOtp, verifyOtp/
+    sendBudget: /perHour, perDay/,
+    failureBudget: /perDay, inARow/,
+    cookie: /secure, sameSite/,
+    routes: /requestOtp, verifyOtp/,
+    rateLimit: /requestOtp, verifyOtp, refresh, logout, redis, store, timeout/
   }
   for (const [option, expected] of Object.entries(nested)) {
     for (const name of ['perMinute', 'httpOnly', 'request-otp', 'name']) {

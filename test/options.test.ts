@@ -40,6 +40,17 @@ const defaults = {
   developerMode: false,
   cookie: { secure: true, sameSite: 'lax', path: '/', domain: undefined, partitioned: false },
   trustedOrigins: new Set(),
+  rateLimit: {
+    limits: {
+      requestOtp: { max: 60, timeWindow: 10 * MINUTE },
+      verifyOtp: { max: 120, timeWindow: 10 * MINUTE },
+      refresh: { max: 600, timeWindow: 10 * MINUTE },
+      logout: { max: 120, timeWindow: 10 * MINUTE }
+    },
+    redis: undefined,
+    store: undefined,
+    timeout: 5 * SECOND
+  },
   normalizeEmail: undefined,
   cleanupInterval: HOUR,
   onEvent: undefined
@@ -69,10 +80,11 @@ t.test('an explicit undefined keeps the default', async (t) => {
     sendBudget: nested(Object.keys(defaults.sendBudget)),
     failureBudget: nested(Object.keys(defaults.failureBudget)),
     cookie: nested(Object.keys(defaults.cookie)),
+    rateLimit: { ...nested(['redis', 'store', 'timeout', 'refresh']), requestOtp: nested(['max', 'timeWindow']) },
     routes: { requestOtp: undefined, verifyOtp: nested(['onRequest', 'preHandler', 'config']) }
   })
-  const { sendBudget, failureBudget, cookie } = defaults
-  t.match(resolved, { sendBudget, failureBudget, cookie })
+  const { sendBudget, failureBudget, cookie, rateLimit } = defaults
+  t.match(resolved, { sendBudget, failureBudget, cookie, rateLimit })
   await register({ ...required(), ...undefineds })
   for (const name of Object.keys(required())) {
     await refuses(t, { ...required(), [name]: undefined }, name, /must be/, `${name} has no default`)
@@ -83,13 +95,21 @@ t.test('a part of a nested option keeps the defaults of the rest', async (t) => 
   t.strictSame(resolve({ sendBudget: { perHour: 4 } }).sendBudget, { ...defaults.sendBudget, perHour: 4 })
   t.strictSame(resolve({ failureBudget: { perDay: 7 } }).failureBudget, { ...defaults.failureBudget, perDay: 7 })
   t.strictSame(resolve({ cookie: { path: '/api' } }).cookie, { ...defaults.cookie, path: '/api' })
+  const { limits } = resolve({ rateLimit: { refresh: { max: 9 }, logout: { timeWindow: '1h' }, verifyOtp: false } }).rateLimit
+  t.strictSame(limits, {
+    requestOtp: defaults.rateLimit.limits.requestOtp,
+    verifyOtp: null,
+    refresh: { max: 9, timeWindow: 10 * MINUTE },
+    logout: { max: 120, timeWindow: HOUR }
+  })
 })
 
 t.test('what was resolved is frozen, and what the host gave is left alone', async (t) => {
   const sendBudget = { perHour: 4 }
   const options = resolve({ sendBudget })
-  const { routes, failureBudget, cookie, secrets } = options
-  for (const part of [options, options.sendBudget, failureBudget, cookie, secrets, routes, ...Object.values(routes)]) {
+  const { routes, failureBudget, cookie, secrets, rateLimit } = options
+  const limits = [rateLimit, rateLimit.limits, ...Object.values(rateLimit.limits)]
+  for (const part of [options, options.sendBudget, failureBudget, cookie, secrets, routes, ...Object.values(routes), ...limits]) {
     t.ok(Object.isFrozen(part))
   }
   t.notOk(Object.isFrozen(sendBudget))
@@ -157,6 +177,29 @@ t.test('whole numbers have bounds', async (t) => {
       await refuses(t, { ...required(), ...give(value) }, path, expected, `${path}: ${JSON.stringify(value)}`)
     }
   }
+})
+
+t.test('a limit per IP is a whole number in a window of at most an hour, or off; its store is one, or none', async (t) => {
+  const wrong: Record<string, [values: unknown[], expected: RegExp]> = {
+    '': [['x', 1, null, true, [], () => ({})], /must be an object or false; got/],
+    '.refresh': [['x', 1, null, true, [], () => ({})], /must be an object or false; got/],
+    '.logout.max': [[...NO_NUMBERS, 0, 1_000_001], /must be a whole number from 1 to 1000000; got/],
+    '.logout.timeWindow': [[...NO_DURATIONS, 0, 3601, 60_000, '2h'], /must be a number of seconds, or a string such as "15m", from 1 to 3600 seconds; got/],
+    '.timeout': [[...NO_DURATIONS, 0, 61], /must be a number of seconds, or a string such as "15m", from 0.001 to 60 seconds; got/],
+    '.redis': [['redis://localhost', null, true, {}, { defineCommand: 1 }, [], { sendCommand: () => {} }], /must be a client of ioredis; got/],
+    '.store': [['redis', null, true, {}, []], /must be a class, as @fastify\/rate-limit takes it; got/],
+    '.refresh.timewindow': [[1], /is no option; expected one of max, timeWindow/]
+  }
+  for (const [path, [values, expected]] of Object.entries(wrong)) {
+    const whole = `rateLimit${path}`
+    for (const value of values) {
+      const given = whole.split('.').reduceRight<unknown>((inner, name) => ({ [name]: inner }), value) as object
+      await refuses(t, { ...required(), ...given }, whole, expected, `${whole}: ${String(value)}`)
+    }
+  }
+  const both = { redis: { defineCommand () {} }, store: class {} }
+  await refuses(t, { ...required(), rateLimit: both }, 'rateLimit.store', /must be left out where rateLimit\.redis is set/)
+  t.strictSame(resolve({ rateLimit: false }).rateLimit.limits, { requestOtp: null, verifyOtp: null, refresh: null, logout: null })
 })
 
 t.test('switches, functions, choices and objects are what they are', async (t) => {

@@ -38,7 +38,8 @@ export async function buildExample ({ storage, closeDatabase, logger = true, otp
   await app.register(inbox.routes)
 
   const file = (name: string) => readFile(new URL(name, import.meta.url), 'utf8')
-  const [html, css, js] = await Promise.all([file('page.html'), file('page.css'), file('page.js')])
+  const clientFile = import.meta.resolve('fastify-otp-auth/client')
+  const [html, css, js, client] = await Promise.all([file('page.html'), file('page.css'), file('page.js'), file(clientFile)])
   // The page holds an access token, so it runs nothing but its own script.
   const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -46,6 +47,7 @@ export async function buildExample ({ storage, closeDatabase, logger = true, otp
     reply.type('text/html; charset=utf-8').header('content-security-policy', policy).send(html))
   app.get('/page.css', async (_request, reply) => reply.type('text/css; charset=utf-8').send(css))
   app.get('/page.js', async (_request, reply) => reply.type('text/javascript; charset=utf-8').send(js))
+  app.get('/client.js', async (_request, reply) => reply.type('text/javascript; charset=utf-8').send(client))
 
   return app
 }

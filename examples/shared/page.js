@@ -1,62 +1,14 @@
-const $ = (id) => document.getElementById(id)
+import { createOtpAuthClient } from '/client.js'
 
-/** The access token stays in this variable: what is in no storage of the browser cannot be read from there. */
-let token = null
-/** The login under way: the address and what `/auth/request-otp` answered. */
+const $ = (id) => document.getElementById(id)
+const main = document.querySelector('main')
+
+const auth = createOtpAuthClient()
+/** The login under way: the address, when another code can be asked for, and the length of the one that was sent. */
 let login = null
 let busy = false
 
-// Talking to the server
-
-/** Sends JSON to our own origin. An error answer is thrown with all of its fields. */
-async function call (method, path, { body, bearer } = {}) {
-  const headers = {}
-  if (body !== undefined) headers['content-type'] = 'application/json'
-  if (bearer) headers.authorization = `Bearer ${bearer}`
-
-  const response = await fetch(path, { method, headers, body: JSON.stringify(body) })
-    .catch(() => { throw new Error('The server cannot be reached. Is it running?') })
-  const answer = await response.json().catch(() => ({}))
-  if (response.ok) return answer
-  throw Object.assign(new Error(answer.detail ?? answer.message ?? `The server answered ${response.status}.`), answer)
-}
-
 const inSeconds = (seconds) => Date.now() + seconds * 1000
-
-async function requestCode (email) {
-  try {
-    // The id of the request before, if any, gets its tries anew instead of a second request.
-    const answer = await call('POST', '/auth/request-otp', { body: { email, request_id: login?.request_id } })
-    login = { ...answer, email, resendAt: inSeconds(answer.resend_after) }
-  } catch (error) {
-    if (error.retryAfter === undefined) throw error
-    // A code went to this address a moment ago: let it be typed while the wait for another one runs.
-    login = { ...login, email, resendAt: inSeconds(error.retryAfter) }
-    showCodeForm()
-    throw error
-  }
-}
-
-async function refresh () {
-  keepToken(await call('POST', '/auth/refresh', { body: {} }))
-}
-
-function keepToken ({ access_token: accessToken, expires_in: expiresIn }) {
-  token = { value: accessToken, expiresAt: inSeconds(expiresIn) }
-}
-
-async function loadProfile () {
-  const user = await call('GET', '/me', { bearer: token.value })
-  $('profile-email').textContent = user.email
-  $('profile-verified').textContent = user.isVerified ? 'yes' : 'no'
-  $('profile-id').textContent = user.id
-  tick()
-}
-
-async function showProfile () {
-  await loadProfile()
-  show('profile')
-}
 
 // Showing
 
@@ -71,17 +23,40 @@ function show (state) {
 }
 
 function showAddressForm () {
-  token = login = null
+  login = null
+  // Whoever comes next to this browser need not see who was here.
+  $('email').value = ''
   show('address')
 }
 
 function showCodeForm () {
-  const isLong = login.code_length === 13
+  const isLong = login.codeLength === 13
   $('sent-to').textContent = login.email
   $('code-input').value = ''
   $('code-input').inputMode = isLong ? 'text' : 'numeric'
-  $('code-hint').textContent = isLong ? '(13 letters and digits)' : login.code_length ? `(${login.code_length} digits)` : ''
+  $('code-hint').textContent = isLong ? '(13 letters and digits)' : login.codeLength ? `(${login.codeLength} digits)` : ''
   show('code')
+}
+
+async function showProfile () {
+  const response = await auth.fetch('/me')
+  if (!response.ok) throw new Error(`The server answered ${response.status}.`)
+  const user = await response.json()
+  $('profile-email').textContent = user.email
+  $('profile-verified').textContent = user.isVerified ? 'yes' : 'no'
+  $('profile-id').textContent = user.id
+  login = null
+  show('profile')
+}
+
+function showError (error) {
+  const left = error.attemptsRemaining
+  const message = error.message.replace(/^body\/email/, 'The address')
+  $('error').textContent = left === undefined ? message : `${message}\n${triesLeft(left)}`
+  const input = document.querySelector('section:not([hidden]) input')
+  if (error.status === 400 || error.status === 401) input?.setAttribute('aria-invalid', 'true')
+  input?.focus()
+  input?.select()
 }
 
 const triesLeft = (left) => left === 0 ? 'No tries left: ask for a new code.' : left === 1 ? '1 try left.' : `${left} tries left.`
@@ -93,87 +68,89 @@ const clock = (milliseconds) => {
 
 /** Keeps both countdowns true. */
 function tick () {
+  if (busy) return
   const wait = (login?.resendAt ?? 0) - Date.now()
   $('resend').disabled = wait > 0
   $('resend').textContent = wait > 0 ? `New code in ${clock(wait)}` : 'Send a new code'
 
-  const left = (token?.expiresAt ?? 0) - Date.now()
-  $('token-expiry').textContent = left > 0 ? `expires in ${clock(left)}` : 'expired: refresh it'
+  const left = (auth.session?.expiresAt ?? 0) - Date.now()
+  $('token-expiry').textContent = left > 0 ? `expires in ${clock(left)}` : 'expired: the next request gets a new one'
 }
 
 // Acting
 
-/** Runs one action at a time and shows what went wrong. */
-async function act (work) {
+/** Runs one action at a time, says on its button that it runs, and shows what went wrong. */
+async function act (button, work) {
   if (busy) return
   busy = true
-  document.querySelector('main').setAttribute('aria-busy', 'true')
+  main.setAttribute('aria-busy', 'true')
   $('error').textContent = $('notice').textContent = ''
   for (const input of document.querySelectorAll('input')) input.removeAttribute('aria-invalid')
+  const label = button.textContent
+  button.textContent = button.dataset.busy
   try {
     await work()
   } catch (error) {
-    $('error').textContent = error.message
-    const input = document.querySelector('section:not([hidden]) input')
-    if (error.statusCode < 500 && error.retryAfter === undefined) input?.setAttribute('aria-invalid', 'true')
-    input?.focus()
-    input?.select()
+    showError(error)
   } finally {
     busy = false
-    document.querySelector('main').removeAttribute('aria-busy')
+    main.removeAttribute('aria-busy')
+    button.textContent = label
+    tick()
   }
 }
 
 const onSubmit = (id, work) => $(id).addEventListener('submit', (event) => {
   event.preventDefault()
-  act(work)
+  act(event.submitter, work)
 })
-const onClick = (id, work) => $(id).addEventListener('click', () => act(work))
+const onClick = (id, work) => $(id).addEventListener('click', (event) => act(event.currentTarget, work))
 
-onSubmit('address-form', async () => {
-  await requestCode($('email').value)
-  showCodeForm()
-})
-
-onSubmit('code-form', async () => {
-  const { email, request_id: requestId } = login
+async function askForCode (email) {
   try {
-    keepToken(await call('POST', '/auth/verify-otp', { body: { email, code: $('code-input').value, request_id: requestId } }))
+    const { resendAfter, codeLength } = await auth.requestOtp(email)
+    login = { email, codeLength, resendAt: inSeconds(resendAfter) }
   } catch (error) {
-    if (error.attemptsRemaining !== undefined) error.message += `\n${triesLeft(error.attemptsRemaining)}`
+    if (error.retryAfter === undefined) throw error
+    // A code went to this address a moment ago: let it be typed while the wait for another one runs.
+    login = { codeLength: login?.codeLength, email, resendAt: inSeconds(error.retryAfter) }
+    showCodeForm()
     throw error
   }
-  login = null
-  await showProfile()
-})
+  showCodeForm()
+}
+
+onSubmit('address-form', () => askForCode($('email').value))
+
+onSubmit('code-form', () => auth.verifyOtp($('code-input').value))
 
 onClick('resend', async () => {
-  await requestCode(login.email)
-  showCodeForm()
+  await askForCode(login.email)
   $('notice').textContent = 'A new code is on its way.'
 })
 
-onClick('other-address', async () => showAddressForm())
+$('other-address').addEventListener('click', () => {
+  $('error').textContent = $('notice').textContent = ''
+  showAddressForm()
+})
 
 onClick('refresh', async () => {
-  try {
-    await refresh()
-    await loadProfile()
-    $('notice').textContent = 'You have a new access token.'
-  } catch (error) {
-    // Signed out elsewhere, or away for too long.
-    if (error.statusCode === 401) showAddressForm()
-    throw error
-  }
+  if (await auth.refresh()) $('notice').textContent = 'You have a new access token.'
 })
 
-onClick('logout', async () => {
-  await call('POST', '/auth/logout', { body: {}, bearer: token.value })
+onClick('logout', () => auth.logout())
+
+// Whoever signs in or out, here or in another tab, and whoever it was before.
+auth.onChange((session) => {
+  if (session !== null) return showProfile().catch(showError)
+  if (!$('profile').hidden) $('notice').textContent = 'You are signed out.'
   showAddressForm()
-  $('notice').textContent = 'You are signed out.'
 })
 
-// A reload loses the token; the cookie gets a new one, if there is a session.
+// A reload loses the access token; the cookie gets a new one, if there is a session.
 setInterval(tick, 1000)
 show('loading')
-refresh().then(showProfile).catch(showAddressForm)
+auth.refresh().catch((error) => {
+  showAddressForm()
+  showError(error)
+})

@@ -5,16 +5,33 @@ import { isIPv4, isIPv6 } from 'node:net'
  * into IPv6 counts as IPv4. What is no address (a Unix socket) is one network.
  */
 export function networkOf (ip: string): string {
-  if (isIPv4(ip)) return networkOfIPv4(ip.split('.').map(Number))
-  if (!isIPv6(ip)) return 'unknown'
-  const groups = expandIPv6(ip)
-  if (isMappedIPv4(groups)) return networkOfIPv4(groups.slice(6).flatMap((group) => [group >> 8, group & 0xff]))
-  const high = groups.slice(0, 3).map((group) => group.toString(16))
-  return `${high.join(':')}:${(groups[3]! & 0xff00).toString(16)}::/56`
+  const { octets, groups } = readAddress(ip)
+  if (octets !== undefined) return `${octets.slice(0, 3).join('.')}.0/24`
+  return groups === undefined ? 'unknown' : ipv6Network(groups, 0xff00, 56)
 }
 
-function networkOfIPv4 (octets: number[]): string {
-  return `${octets.slice(0, 3).join('.')}.0/24`
+/**
+ * The host of an address: all of an IPv4 address, and of IPv6 the /64, the smallest network that one host is given, within
+ * which it takes whatever addresses it likes. Mapped addresses and what is none count as they do for {@link networkOf}.
+ */
+export function hostOf (ip: string): string {
+  const { octets, groups } = readAddress(ip)
+  if (octets !== undefined) return octets.join('.')
+  return groups === undefined ? 'unknown' : ipv6Network(groups, 0xffff, 64)
+}
+
+/** Four octets, or the eight groups of what is not IPv4, or neither. */
+function readAddress (ip: string): { octets?: number[], groups?: number[] } {
+  if (isIPv4(ip)) return { octets: ip.split('.').map(Number) }
+  if (!isIPv6(ip)) return {}
+  const groups = expandIPv6(ip)
+  return isMappedIPv4(groups) ? { octets: groups.slice(6).flatMap((group) => [group >> 8, group & 0xff]) } : { groups }
+}
+
+/** @param mask of the fourth group: no network of ours ends elsewhere */
+function ipv6Network (groups: number[], mask: number, length: number): string {
+  const high = [...groups.slice(0, 3), groups[3]! & mask].map((group) => group.toString(16))
+  return `${high.join(':')}::/${length}`
 }
 
 /** `::ffff:0:0/96`, whichever of its spellings a proxy has written. */

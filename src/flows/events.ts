@@ -2,7 +2,7 @@ import type { OtpAuthEvent, OtpAuthOptions } from '../types.ts'
 import type { Log } from './log.ts'
 
 /** What an operator should look at; the rest is the daily round. */
-const NOTABLE = new Set<OtpAuthEvent['type']>(['failure-budget.spent', 'delivery.failed', 'session.theft'])
+const NOTABLE = new Set<OtpAuthEvent['type']>(['failure-budget.spent', 'delivery.failed', 'session.theft', 'ip.limited'])
 
 /** Logs each event and tells the host. A listener that throws or rejects is logged and stops nothing. */
 export function createEmitter (log: Log, onEvent: OtpAuthOptions['onEvent']): (event: OtpAuthEvent) => void {

@@ -19,6 +19,6 @@ export function withErrorHeaders<Route extends RouteGenericInterface, Result> (
   }
 }
 
-function isOurs (error: unknown): error is AnswerError {
+export function isOurs (error: unknown): error is AnswerError {
   return String((error as { code?: unknown } | null | undefined)?.code).startsWith('OTP_AUTH_')
 }

@@ -3,7 +3,7 @@ import type { Log } from '../flows/log.ts'
 
 /**
  * A hook that warns once where the application seems to stand behind a proxy that it was not told of: all its users then
- * share one address, and with it one network's budgets.
+ * share one address, and with it the limits per IP and one network's budgets.
  */
 export function warnOfUntrustedProxy (log: Log): (request: FastifyRequest) => Promise<void> {
   let warned = false

@@ -4,6 +4,7 @@ import type { HttpContext } from '../http/context.ts'
 import { refuseCrossSite } from '../http/cross-site.ts'
 import { useErrorHandlerOf } from '../http/error-handler.ts'
 import { warnOfUntrustedProxy } from '../http/proxy.ts'
+import { limitPerIp } from './limit-per-ip.ts'
 import { logoutRoute } from './logout.ts'
 import { refreshRoute } from './refresh.ts'
 import { requestOtpRoute } from './request-otp.ts'
@@ -25,9 +26,9 @@ export function routes (host: FastifyInstance, context: HttpContext): FastifyPlu
     // A success that a hook of the host's turned into an error: no error answer sets or clears a cookie.
     scope.addHook('onError', async (_request, reply) => context.cookies.withdraw(reply))
 
-    requestOtpRoute(scope, context)
-    verifyOtpRoute(scope, context)
-    refreshRoute(scope, context)
-    logoutRoute(scope, context)
+    await limitPerIp(scope, context.flow, 'requestOtp', (limited) => requestOtpRoute(limited, context))
+    await limitPerIp(scope, context.flow, 'verifyOtp', (limited) => verifyOtpRoute(limited, context))
+    await limitPerIp(scope, context.flow, 'refresh', (limited) => refreshRoute(limited, context))
+    await limitPerIp(scope, context.flow, 'logout', (limited) => logoutRoute(limited, context))
   }
 }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { networkOf } from '../../src/core/network.ts'
+import { hostOf, networkOf } from '../../src/core/network.ts'
 
 function same (t: Test, network: string, ips: string[]): void {
   for (const ip of ips) t.equal(networkOf(ip), network, ip)
@@ -37,6 +37,22 @@ t.test('compressed groups are zeros where they stand', async (t) => {
   same(t as Test, '0:2:3:400::/56', ['::2:3:4ff:5:6:7:8', '0:2:3:4ff::'])
   same(t as Test, '1:2:0:400::/56', ['1:2::4ff:5:6:7:8', '1:2:0:4ff:5:6:7::'])
   same(t as Test, 'fe80:0:0:0::/56', ['fe80::1', 'fe80::1%eth0', 'fe80::1%1', 'fe80::1%192.0.2.1'])
+})
+
+t.test('a host is one IPv4 address, or a /64 of IPv6', async (t) => {
+  const hosts: Record<string, string[]> = {
+    '192.0.2.77': ['192.0.2.77', '::ffff:192.0.2.77', '::FFFF:c000:24d', '0:0:0:0:0:ffff:192.0.2.77'],
+    '192.0.2.78': ['192.0.2.78'],
+    '2001:db8:1:abcd::/64': ['2001:db8:1:abcd::1', '2001:0DB8:0001:ABCD:ffff:ffff:ffff:ffff', '2001:db8:1:abcd:1:2:192.0.2.1', '2001:db8:1:abcd::1%eth0'],
+    '2001:db8:1:abce::/64': ['2001:db8:1:abce::1'],
+    '2001:db8:1:0::/64': ['2001:db8:1::1'],
+    '0:0:0:0::/64': ['::', '::1'],
+    unknown: ['', 'unix', '1.2.3', '192.0.2.1:443', '1::2::3']
+  }
+  for (const [host, ips] of Object.entries(hosts)) {
+    for (const ip of ips) t.equal(hostOf(ip), host, ip)
+  }
+  t.equal(hostOf(undefined as unknown as string), 'unknown', 'a Unix socket, or one that is gone')
 })
 
 t.test('what is no address is one network', async (t) => {

@@ -32,6 +32,8 @@ export async function buildRaceApp (
     secretKey: 'a secret of the tests, of 32 bytes or more',
     clock,
     cleanupInterval: false,
+    // What is attacked lies behind the limits per IP, which would let most of an attack from one browser not reach it.
+    rateLimit: false,
     ...settings.options,
     ...callbacks,
     storage: store.storage

@@ -5,12 +5,12 @@ import { boolean, getTableConfig, pgTable, text, withReplicas } from 'drizzle-or
 import { drizzle as drizzlePGlite, type PgliteDatabase } from 'drizzle-orm/pglite'
 import pg from 'pg'
 import type { Test } from 'tap'
-import { budgets, challenges, drizzleStorage, sessions, users, type PostgresDatabase } from '../../src/storage/drizzle/pg.ts'
-import type { ServerDriver, startPGlite, TestPostgres } from './pg-servers.ts'
+import { budgets, challenges, drizzleStorage, sessions, users } from '../../src/storage/drizzle/pg.ts'
+import type { PostgresHandle, ServerDriver, startPGlite, TestPostgres } from './pg-servers.ts'
 
 const failure = { key: 'failures', now: 1_700_000_000_000, window: 1000, lapse: 1000 }
 
-const empty = (db: PostgresDatabase) => db.execute(sql`truncate otp_users, otp_budgets, otp_sessions`)
+const empty = (db: PostgresHandle) => db.execute(sql`truncate otp_users, otp_budgets, otp_sessions`)
 
 /** A cache for every query, which notes what it is asked. */
 class EagerCache extends Cache {

@@ -2,6 +2,7 @@ import { PGlite } from '@electric-sql/pglite'
 import { sql } from 'drizzle-orm'
 import { drizzle as drizzlePg } from 'drizzle-orm/node-postgres'
 import { migrate as migratePg } from 'drizzle-orm/node-postgres/migrator'
+import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import { drizzle as drizzlePGlite } from 'drizzle-orm/pglite'
 import { migrate as migratePGlite } from 'drizzle-orm/pglite/migrator'
 import { drizzle as drizzlePostgresJs } from 'drizzle-orm/postgres-js'
@@ -10,12 +11,14 @@ import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import postgres from 'postgres'
 import type { ConformanceDatabase } from '../../src/storage/conformance.ts'
-import { drizzleStorage, migrations, users, type PostgresDatabase } from '../../src/storage/drizzle/pg.ts'
+import { drizzleStorage, migrations, users } from '../../src/storage/drizzle/pg.ts'
+
+export type PostgresHandle = PgDatabase<PgQueryResultHKT, any, any>
 
 /** A database with our tables, on one of the drivers. */
 export interface TestPostgres {
   /** Handles on it, each with a connection or a pool of its own. */
-  handles: readonly [PostgresDatabase, ...PostgresDatabase[]]
+  handles: readonly [PostgresHandle, ...PostgresHandle[]]
   end (): Promise<void>
 }
 
@@ -28,7 +31,7 @@ export interface ServerDriver {
 }
 
 export interface SingleConnection {
-  db: PostgresDatabase
+  db: PostgresHandle
   /** Takes the connection. @returns what gives it back */
   take (): Promise<() => void>
   end (): Promise<void>

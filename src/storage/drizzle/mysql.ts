@@ -1,7 +1,7 @@
-import type { AnyMySqlColumn, MySqlTable } from 'drizzle-orm/mysql-core'
-import type { MySql2Database, MySqlRawQueryResult } from 'drizzle-orm/mysql2'
+import type { MySqlRawQueryResult } from 'drizzle-orm/mysql2'
 import { fileURLToPath } from 'node:url'
 import type { OtpAuthStorage, UserRecord } from '../storage.ts'
+import type { AnyTable, FilledColumn, UsersColumn } from './host-types.ts'
 import { statementRunner, type Database, type ServerError } from './mysql-connection.ts'
 import { users as defaultUsers } from './mysql-schema.ts'
 import { IN_A_ROW_SPAN, prepareStatements } from './mysql-statements.ts'
@@ -10,11 +10,11 @@ import { driverError, macValues, missingId, parseId, usersTable } from './shared
 export { budgets, challenges, sessions, users } from './mysql-schema.ts'
 
 /** A users table of the host's own: these three properties under any column names, and whatever else it likes. */
-export type UsersTable = MySqlTable & {
-  id: AnyMySqlColumn
+export interface UsersTable extends AnyTable {
+  id: UsersColumn<'mysql'>
   /** The normalised address: text, not null, **unique**. It is compared byte by byte, whatever its collation. */
-  email: AnyMySqlColumn<{ data: string, notNull: true }>
-  isVerified: AnyMySqlColumn<{ data: boolean, notNull: true }>
+  email: FilledColumn<'mysql', string>
+  isVerified: FilledColumn<'mysql', boolean>
 }
 
 export interface DrizzleStorageOptions {
@@ -32,6 +32,12 @@ export const migrations = Object.freeze({
   migrationsFolder: fileURLToPath(new URL('../../../drizzle/mysql', import.meta.url)),
   migrationsTable: '__otp_auth_migrations'
 })
+
+/** A Drizzle database on mysql2, or several of them under `withReplicas`. */
+export interface MySqlDatabase {
+  insert (table: never): unknown
+  execute (query: never): Promise<MySqlRawQueryResult>
+}
 
 const DUPLICATE = 1062
 
@@ -54,8 +60,8 @@ const REFUSALS = new Set<unknown>([
  * @param db a Drizzle database on mysql2; of one with replicas the primary alone is used
  * @throws TypeError which names the column that a users table of the host's own lacks
  */
-export function drizzleStorage (db: MySql2Database<any>, options: DrizzleStorageOptions = {}): OtpAuthStorage {
-  const primary = (db as { $primary?: Database }).$primary ?? db as Database
+export function drizzleStorage (db: MySqlDatabase, options: DrizzleStorageOptions = {}): OtpAuthStorage {
+  const primary = ((db as { $primary?: MySqlDatabase }).$primary ?? db) as Database
   const users = usersTable(options.users, defaultUsers)
   const statements = prepareStatements(primary, users)
   const { read, write } = statementRunner(primary, options.timeout ?? 5000)

@@ -1,7 +1,7 @@
 import { and, eq } from 'drizzle-orm'
-import type { AnyPgColumn, PgDatabase, PgQueryResultHKT, PgTable } from 'drizzle-orm/pg-core'
 import { fileURLToPath } from 'node:url'
 import type { OtpAuthStorage, UserRecord } from '../storage.ts'
+import type { AnyTable, FilledColumn, UsersColumn } from './host-types.ts'
 import { users as defaultUsers } from './pg-schema.ts'
 import { hasEmail, prepareStatements, type Database } from './pg-statements.ts'
 import { driverError, macValues, missingId, parseId, usersTable } from './shared.ts'
@@ -9,11 +9,11 @@ import { driverError, macValues, missingId, parseId, usersTable } from './shared
 export { budgets, challenges, sessions, users } from './pg-schema.ts'
 
 /** A users table of the host's own: these three properties under any column names, and whatever else it likes. */
-export type UsersTable = PgTable & {
-  id: AnyPgColumn
+export interface UsersTable extends AnyTable {
+  id: UsersColumn<'pg'>
   /** The normalised address: text, not null, **unique**. */
-  email: AnyPgColumn<{ data: string, notNull: true }>
-  isVerified: AnyPgColumn<{ data: boolean, notNull: true }>
+  email: FilledColumn<'pg', string>
+  isVerified: FilledColumn<'pg', boolean>
 }
 
 export interface DrizzleStorageOptions {
@@ -50,7 +50,11 @@ export const migrations = Object.freeze({
 })
 
 /** A Drizzle database on any PostgreSQL driver, or several of them under `withReplicas`. */
-export type PostgresDatabase = PgDatabase<PgQueryResultHKT, any, any>
+export interface PostgresDatabase {
+  insert (table: never): unknown
+  execute (query: never): unknown
+  refreshMaterializedView (view: never): unknown
+}
 
 const longestTimer = 2 ** 31 - 1
 
@@ -234,7 +238,7 @@ function onPrimary (db: PostgresDatabase & { $primary?: PostgresDatabase, $clien
   if ('connectionParameters' in Object(primary.$client)) {
     throw new TypeError('drizzleStorage needs a Drizzle database on a pg.Pool: on a single pg.Client its statements would join the transactions of the host')
   }
-  return primary as Database
+  return primary as unknown as Database
 }
 
 /** The first two characters of PostgreSQL's error code: 22 is a value out of its type, 23 a violated constraint. */

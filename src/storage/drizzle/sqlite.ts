@@ -1,7 +1,8 @@
 import { and, eq } from 'drizzle-orm'
-import type { AnySQLiteColumn, BaseSQLiteDatabase, PreparedQueryConfig, SQLitePreparedQuery, SQLiteTable } from 'drizzle-orm/sqlite-core'
+import type { PreparedQueryConfig, SQLitePreparedQuery } from 'drizzle-orm/sqlite-core'
 import { fileURLToPath } from 'node:url'
 import type { OtpAuthStorage, UserRecord } from '../storage.ts'
+import type { AnyTable, FilledColumn, UsersColumn } from './host-types.ts'
 import { isLibsqlFile, writeToLibsqlFile } from './libsql-file.ts'
 import { driverError, macValues, missingId, parseId, usersTable } from './shared.ts'
 import { users as defaultUsers } from './sqlite-schema.ts'
@@ -10,11 +11,11 @@ import { prepareStatements, type Database } from './sqlite-statements.ts'
 export { budgets, challenges, sessions, users } from './sqlite-schema.ts'
 
 /** A users table of the host's own: these three properties under any column names, and whatever else it likes. */
-export type UsersTable = SQLiteTable & {
-  id: AnySQLiteColumn
+export interface UsersTable extends AnyTable {
+  id: UsersColumn<'sqlite'>
   /** The normalised address: text, not null, **unique**, compared byte by byte. */
-  email: AnySQLiteColumn<{ data: string, notNull: true }>
-  isVerified: AnySQLiteColumn<{ data: boolean, notNull: true }>
+  email: FilledColumn<'sqlite', string>
+  isVerified: FilledColumn<'sqlite', boolean>
 }
 
 export interface DrizzleStorageOptions {
@@ -33,8 +34,11 @@ export const migrations = Object.freeze({
 })
 
 /** A Drizzle database on SQLite, with whatever schema of the host's: better-sqlite3 is a `sync` one, libsql an `async` one. */
-export type SQLiteDatabase =
-  BaseSQLiteDatabase<'sync', unknown, Record<string, unknown>> | BaseSQLiteDatabase<'async', unknown, Record<string, unknown>>
+export interface SQLiteDatabase {
+  insert (table: never): unknown
+  all (query: never): unknown
+  values (query: never): unknown
+}
 
 /**
  * Storage on SQLite >= 3.35 through Drizzle, on better-sqlite3 or libsql. Each verb is one statement; SQLite has one
@@ -65,7 +69,7 @@ export type SQLiteDatabase =
  * @throws TypeError which names the column that a users table of the host's own lacks
  */
 export function drizzleStorage (db: SQLiteDatabase, options: DrizzleStorageOptions = {}): OtpAuthStorage {
-  const connection = ('$primary' in db ? db.$primary : db) as Database & { $client?: { inTransaction?: boolean } }
+  const connection = ('$primary' in db ? db.$primary : db) as unknown as Database & { $client?: { inTransaction?: boolean } }
   const client = connection.$client
   const users = usersTable(options.users, defaultUsers)
   const statements = prepareStatements(connection, users)

@@ -1,8 +1,14 @@
 /** Options that are right, and such that a compiler must refuse. Compiled, never run. */
+import type { FastifyRateLimitStoreCtor } from '@fastify/rate-limit'
 import Fastify from 'fastify'
-import otpAuth, { type OtpAuthOptions, type OtpAuthStorage } from '../../src/index.ts'
+import { Redis } from 'ioredis'
+import otpAuth, { type OtpAuthOptions, type OtpAuthStorage } from 'fastify-otp-auth'
 
 declare const storage: OtpAuthStorage
+declare class Store {
+  constructor (options: { timeWindow: number })
+  incr (key: string, done: (error: Error | null, result?: { current: number, ttl: number }) => void): void
+}
 const required = { storage, secretKey: 'x', sendOtp: () => {} }
 
 export const right: OtpAuthOptions[] = [
@@ -13,6 +19,10 @@ export const right: OtpAuthOptions[] = [
   { ...required, cookie: { secure: true, sameSite: 'none', partitioned: true }, trustedOrigins: ['https://a.example'] as const },
   { ...required, routes: { requestOtp: { onRequest: async () => {}, config: { a: 1 } as never } } },
   { ...required, isAllowed: () => true, newUserFields: async () => ({}), getAdditionalClaims: () => ({}), onEvent: async () => {} },
+  { ...required, rateLimit: false },
+  { ...required, rateLimit: { requestOtp: { max: 10, timeWindow: '1m' }, logout: false, timeout: 1, redis: new Redis({ lazyConnect: true }) } },
+  { ...required, rateLimit: { store: Store } },
+  { ...required, rateLimit: { store: {} as FastifyRateLimitStoreCtor } },
   { ...required, name: undefined, prefix: undefined, cookie: undefined, clock: undefined }
 ]
 
@@ -39,6 +49,12 @@ export const wrong: OtpAuthOptions[] = [
   { ...required, sendBudget: { perhour: 1 } },
   // @ts-expect-error a typo in the other
   { ...required, failureBudget: { perHour: 1 } },
+  // @ts-expect-error true is no limit
+  { ...required, rateLimit: true },
+  // @ts-expect-error a typo in a limit
+  { ...required, rateLimit: { refresh: { timewindow: 60 } } },
+  // @ts-expect-error a class that counts nothing
+  { ...required, rateLimit: { store: Date } },
   // @ts-expect-error a route that we do not have
   { ...required, routes: { login: {} } },
   // @ts-expect-error what a route of ours does not take from the host

@@ -1,7 +1,7 @@
 /** Guards on a route whose types are inferred from its schema. Compiled, never run. */
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify from 'fastify'
-import otpAuth, { type OtpAuthOptions } from '../../src/index.ts'
+import otpAuth, { type OtpAuthOptions } from 'fastify-otp-auth'
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false
 const same = <A, B>(_same: Same<A, B>): void => {}

@@ -2,8 +2,8 @@
 import Sqlite from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { blob, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
-import type { OtpAuthOptions } from '../../src/index.ts'
-import { drizzleStorage } from '../../src/storage/drizzle/sqlite.ts'
+import type { OtpAuthOptions } from 'fastify-otp-auth'
+import { drizzleStorage } from 'fastify-otp-auth/drizzle/sqlite'
 
 const client = new Sqlite(':memory:')
 const withIntegerId = sqliteTable('users', {

@@ -1,0 +1,200 @@
+import t from 'tap'
+import { createOtpAuthClient, OtpAuthClientError } from '../../src/client/client.ts'
+import { wrongCode } from '../helpers/app.ts'
+import { BASE, clientApp } from '../helpers/client.ts'
+
+const ANNA = 'anna@example.com'
+
+t.test('logs in, survives a reload and logs out', async (t) => {
+  const { client, codeFor } = await clientApp(t)
+  const tab = client()
+  t.equal(tab.client.session, undefined, 'nobody knows yet')
+  t.equal(await tab.client.refresh(), null)
+  t.equal(tab.client.session, null)
+
+  t.match(await tab.client.requestOtp(ANNA), { requestId: String, expiresIn: 600, resendAfter: 60, codeLength: 6 })
+  const came = Date.now()
+  const session = await tab.client.verifyOtp(codeFor(ANNA))
+  t.match(session, { accessToken: String, userId: String })
+  t.ok(session.expiresAt >= came + 900_000 && session.expiresAt <= Date.now() + 900_000, 'reckoned from when the answer came')
+  t.equal(tab.client.session, session)
+  const me = await tab.client.fetch(`${BASE}/../me`)
+  t.match(await me.json(), { email: ANNA, id: session.userId })
+
+  const reloaded = client()
+  t.match(await reloaded.client.refresh(), { userId: session.userId })
+  t.equal((await reloaded.client.fetch('http://app.example/me')).status, 200)
+
+  await reloaded.client.logout()
+  t.equal(reloaded.client.session, null)
+  t.equal((await reloaded.client.fetch('http://app.example/me')).status, 401)
+  await reloaded.client.logout() // where nobody is signed in, there is nothing to refuse
+  t.strictSame(tab.changes, [null, session.userId])
+  t.strictSame(reloaded.changes, [session.userId, null])
+})
+
+t.test('carries the request id, which gives a new request for the address its tries anew', async (t) => {
+  const { client, codeFor, clock } = await clientApp(t)
+  const { client: tab, asked } = client()
+  const first = await tab.requestOtp(ANNA)
+  await t.rejects(tab.verifyOtp(wrongCode(codeFor(ANNA))), { name: 'OtpAuthClientError', attemptsRemaining: 4 })
+  clock.advance(60)
+  t.equal((await tab.requestOtp(ANNA)).requestId, first.requestId)
+  await t.rejects(tab.verifyOtp(wrongCode(codeFor(ANNA))), { name: 'OtpAuthClientError', attemptsRemaining: 4 })
+
+  const other = await tab.requestOtp('ben@example.com')
+  t.notMatch(asked('/auth/request-otp').at(-1)!.body, first.requestId, 'but not to another address')
+  t.not(other.requestId, first.requestId)
+})
+
+t.test('a refused request leaves the code before it to be entered', async (t) => {
+  const { client, codeFor } = await clientApp(t)
+  const { client: tab } = client()
+  await tab.requestOtp(ANNA)
+  const refused = await tab.requestOtp(ANNA).catch((error) => error)
+  t.match(refused, { name: 'OtpAuthClientError', status: 429, code: 'OTP_AUTH_TOO_MANY_REQUESTS', retryAfter: 60 })
+  t.ok(await tab.verifyOtp(codeFor(ANNA)))
+})
+
+t.test('a login begun elsewhere is taken up with its address and request id', async (t) => {
+  const { client, codeFor, browser } = await clientApp(t, { requireRequestId: true })
+  const { requestId } = await client().client.requestOtp(ANNA)
+  const { client: elsewhere } = client({}, browser())
+  await t.rejects(elsewhere.verifyOtp(codeFor(ANNA)), { name: 'OtpAuthClientError', status: 400, code: 'FST_ERR_VALIDATION' }, 'nobody said whose code')
+  await t.rejects(elsewhere.verifyOtp(codeFor(ANNA), { email: ANNA }), { name: 'OtpAuthClientError', status: 401 })
+  t.ok(await elsewhere.verifyOtp(codeFor(ANNA), { email: ANNA, requestId }))
+})
+
+t.test('errors tell status, code, message, tries left and the wait', async (t) => {
+  const { client, codeFor } = await clientApp(t, { maxOtpAttempts: 2 })
+  const { client: tab } = client()
+  await t.rejects(tab.requestOtp('nobody'), { name: 'OtpAuthClientError', status: 400, code: 'FST_ERR_VALIDATION', message: /email/ })
+  await tab.requestOtp(ANNA)
+  const wrong = () => tab.verifyOtp(wrongCode(codeFor(ANNA))).catch((error) => error)
+  const error = await wrong()
+  t.ok(error instanceof OtpAuthClientError)
+  t.match(error, { status: 401, code: 'OTP_AUTH_INVALID_CODE', message: /wrong/, attemptsRemaining: 1, retryAfter: undefined })
+  t.match(await wrong(), { attemptsRemaining: 0 })
+  t.match(await wrong(), { status: 429, code: 'OTP_AUTH_TOO_MANY_ATTEMPTS', attemptsRemaining: undefined })
+})
+
+t.test('an answer that is not the plugin\'s is an error of its own, whatever its status', async (t) => {
+  const html = '<h1>Bad gateway</h1>'
+  const UNEXPECTED = 'OTP_AUTH_UNEXPECTED_ANSWER'
+  const cases: Array<[string, Response, object]> = [
+    ['a proxy', new Response(html, { status: 502, headers: { 'retry-after': '7' } }), { status: 502, message: 'The server answered 502', retryAfter: 7 }],
+    ['a date to wait for', new Response('', { status: 503, headers: { 'retry-after': new Date().toUTCString() } }), { status: 503, retryAfter: undefined }],
+    ['a wrong address', Response.json({ message: 'Route POST:/verify-otp not found', statusCode: 404 }, { status: 404 }), { status: 404, message: /Route/ }],
+    ['other types', Response.json({ code: 5, message: {} }, { status: 500 }), { status: 500, message: 'The server answered 500' }],
+    ['no object', Response.json(null, { status: 500 }), { status: 500 }],
+    ['a page for every address', new Response(html), { status: 200 }],
+    ['JSON of another kind', Response.json({ ok: true }), { status: 200, message: /access token/ }],
+    ['a token of another kind', Response.json({ access_token: 'opaque' }), { status: 200 }]
+  ]
+  for (const [name, response, expected] of cases) {
+    const client = createOtpAuthClient({ baseUrl: BASE, fetch: async () => response })
+    await t.rejects(client.verifyOtp('123456', { email: ANNA }), { name: 'OtpAuthClientError', code: UNEXPECTED, ...expected }, name)
+    t.equal(client.session, undefined)
+  }
+})
+
+t.test('no answer, or none in time, is an error without a status', async (t) => {
+  const UNREACHABLE = { status: 0, code: 'OTP_AUTH_UNREACHABLE' }
+  const cause = new TypeError('fetch failed')
+  const offline = createOtpAuthClient({ baseUrl: BASE, fetch: async () => { throw cause } })
+  await t.rejects(offline.requestOtp(ANNA), { ...UNREACHABLE, cause })
+
+  const hanging = createOtpAuthClient({
+    baseUrl: BASE,
+    timeout: 5,
+    fetch: (_input, init) => new Promise((_resolve, reject) => {
+      // AbortSignal.timeout alone keeps no process alive.
+      const alive = setTimeout(() => {}, 10_000)
+      init!.signal!.addEventListener('abort', () => {
+        clearTimeout(alive)
+        reject(init!.signal!.reason)
+      })
+    })
+  })
+  await t.rejects(hanging.refresh(), UNREACHABLE)
+  await t.rejects(createOtpAuthClient().requestOtp(ANNA), { name: 'TypeError', code: 'ERR_INVALID_URL' }, 'relative to no page')
+})
+
+t.test('a logout that fails signs nobody out', async (t) => {
+  const { client, login, storage } = await clientApp(t)
+  const tab = client()
+  const session = await login(tab)
+  const { revokeSession } = storage
+  storage.revokeSession = async () => { throw new Error('down') }
+  await t.rejects(tab.client.logout(), { name: 'OtpAuthClientError', status: 503 })
+  t.equal(tab.client.session, session)
+  storage.revokeSession = revokeSession
+  await tab.client.logout()
+  t.equal(tab.client.session, null)
+})
+
+t.test('a listener that was stopped hears nothing, one that throws fails no login', async (t) => {
+  const { client, login } = await clientApp(t)
+  const tab = client()
+  const complaint = new Promise((resolve) => process.once('uncaughtException', resolve))
+  const heard: unknown[] = []
+  tab.client.onChange(() => { throw new Error('from a listener') })
+  tab.client.onChange((session) => { heard.push(session) })
+  tab.client.onChange(() => t.fail('was stopped'))()
+  const session = await login(tab)
+  t.match(await complaint, { message: 'from a listener' })
+  t.strictSame(heard, [session])
+})
+
+t.test('a store of refresh tokens holds the newest one, for clients without cookies', async (t) => {
+  const { client, login, clock, browser, codeFor } = await clientApp(t, { refreshTokenDelivery: 'body' })
+  let stored: string | undefined
+  const store = { get: async () => stored, set: async (token: string | undefined) => { stored = token } }
+  const tab = client({ refreshToken: store })
+  t.equal(await tab.client.refresh(), null)
+  t.equal(tab.sent.length, 0, 'without a token there is nothing to ask')
+
+  await login(tab)
+  const first = stored
+  t.type(first, 'string')
+  clock.advance(31)
+  const restarted = client({ refreshToken: store })
+  t.ok(await restarted.client.refresh())
+  t.not(stored, first)
+  clock.advance(31)
+  t.ok(await restarted.client.refresh(), 'the stored one is the newest')
+
+  await restarted.client.logout()
+  t.equal(stored, undefined)
+  t.equal(await tab.client.refresh(), null)
+
+  clock.advance(60)
+  await tab.client.requestOtp(ANNA)
+  await tab.client.verifyOtp(codeFor(ANNA))
+  const thief = client({ refreshToken: { get: () => stored, set: () => {} } }, browser())
+  await thief.client.refresh()
+  clock.advance(31)
+  await thief.client.refresh()
+  t.equal(await tab.client.refresh(), null, 'two hold one token: the session ends')
+  t.equal(stored, undefined, 'and what ended is kept no longer')
+})
+
+t.test('sends cookies to another site, unless a store takes their place', async (t) => {
+  const credentialsOf = async (options: object) => {
+    let credentials
+    const client = createOtpAuthClient({
+      baseUrl: BASE,
+      fetch: async (_input, init) => {
+        credentials = init!.credentials
+        return new Response('', { status: 401 })
+      },
+      ...options
+    })
+    await client.refresh()
+    return credentials
+  }
+  const refreshToken = { get: () => 'token', set: () => {} }
+  t.equal(await credentialsOf({}), 'include')
+  t.equal(await credentialsOf({ refreshToken }), 'same-origin')
+  t.equal(await credentialsOf({ refreshToken, credentials: 'omit' }), 'omit')
+})

@@ -1,0 +1,214 @@
+import { randomUUID } from 'node:crypto'
+import t, { type Test } from 'tap'
+import { createOtpAuthClient, type OtpAuthClientOptions, type OtpAuthTabs } from '../../src/client/client.ts'
+import { BASE, clientApp, fetchOf, HOME, standInLocks } from '../helpers/client.ts'
+
+const ME = `${HOME}/me`
+const nodeLocks = (globalThis as { navigator?: { locks?: OtpAuthTabs['locks'] } }).navigator?.locks
+
+/** Each tab has a channel of its own to the others. */
+function tabsWith (locks: OtpAuthTabs['locks']): () => OtpAuthTabs {
+  const name = randomUUID()
+  return () => ({ locks, channel: new BroadcastChannel(name) })
+}
+
+const until = async (condition: () => boolean): Promise<void> => {
+  while (!condition()) await new Promise(setImmediate)
+}
+
+for (const [kind, locks] of [['Web Locks', nodeLocks ?? standInLocks()], ['no locks', undefined]] as const) {
+  t.test(`${kind}: ten tabs refresh at once, and nobody is signed out`, async (t) => {
+    const { client, login, anna, clock, events } = await clientApp(t)
+    const tabs = tabsWith(locks)
+    let atOnce = 0
+    let most = 0
+    const open = () => {
+      const { fetch } = fetchOf(anna)
+      return client({
+        tabs: tabs(),
+        fetch: async (input, init) => {
+          if (input !== `${BASE}/refresh`) return await fetch(input, init)
+          most = Math.max(most, ++atOnce)
+          return await fetch(input, init).finally(() => { atOnce-- })
+        }
+      })
+    }
+    await login(client())
+    const ten = Array.from({ length: 10 }, open)
+    for (let round = 0; round < 3; round++) {
+      const answers = await Promise.all(ten.flatMap((tab) => [tab.client.fetch(ME), tab.client.fetch(ME)]))
+      t.ok(answers.every(({ status }) => status === 200))
+      clock.advance(901)
+    }
+    t.equal(most, locks ? 1 : 10, locks ? 'one after the other' : 'each once')
+    t.notOk(events.some(({ type }) => type === 'session.theft'))
+  })
+
+  t.test(`${kind}: a logout in one tab ends the others`, async (t) => {
+    const { client, login } = await clientApp(t)
+    const tabs = tabsWith(locks)
+    const one = client({ tabs: tabs() })
+    const other = client({ tabs: tabs() })
+    const { userId } = await login(one)
+    await until(() => other.client.session != null)
+    t.strictSame(other.changes, [userId], 'it heard of the login, too')
+    await one.client.logout()
+    await until(() => other.client.session === null)
+    t.strictSame([one.changes, other.changes], [[userId, null], [userId, null]])
+    t.equal((await other.client.fetch(ME)).status, 401)
+  })
+}
+
+t.test('without a channel, a logout elsewhere shows at the next 401', async (t) => {
+  const { client, login } = await clientApp(t)
+  const one = client()
+  const other = client()
+  await login(one)
+  await other.client.refresh()
+  await one.client.logout()
+  t.equal((await other.client.fetch(ME)).status, 401)
+  t.equal(other.client.session, null)
+})
+
+t.test('no request is sent again as somebody who signed in in another tab', async (t) => {
+  const { client, login } = await clientApp(t)
+  const one = client()
+  const other = client()
+  const anna = await login(one)
+  const ben = await login(other, 'ben@example.com')
+  t.equal((await one.client.fetch(ME, { method: 'GET' })).status, 401)
+  t.equal(one.asked('/me').length, 1)
+  t.strictSame(one.changes, [anna.userId, ben.userId], 'but who it is now is told')
+  t.match(await (await one.client.fetch(ME)).json(), { email: 'ben@example.com' })
+})
+
+t.test('a login waits for a refresh under way, whose cookie would put the old session back', async (t) => {
+  const { client, login, codeFor } = await clientApp(t)
+  const tab = client()
+  await login(tab)
+  await tab.client.requestOtp('ben@example.com')
+  const order: string[] = []
+  await Promise.all([
+    tab.client.refresh().then(() => order.push('refresh')),
+    tab.client.verifyOtp(codeFor('ben@example.com')).then(() => order.push('login')),
+    tab.client.refresh().then(() => order.push('refresh'))
+  ])
+  t.strictSame(tab.sent.slice(-2).map(({ url }) => url), [`${BASE}/refresh`, `${BASE}/verify-otp`])
+  t.equal(order.at(-1), 'login')
+  t.match(await (await tab.client.fetch(ME)).json(), { email: 'ben@example.com' })
+})
+
+t.test('a refresh that waited for a login or a logout asks nothing more', async (t) => {
+  const { client, login } = await clientApp(t)
+  const tab = client()
+  await login(tab)
+  const [, refreshed] = await Promise.all([tab.client.logout(), tab.client.refresh()])
+  t.equal(refreshed, null)
+  t.equal(tab.asked('/auth/refresh').length, 0)
+})
+
+t.test('a logout that is heard while a refresh is under way is the last word', async (t) => {
+  const { client, login } = await clientApp(t)
+  const channel = new EventTarget()
+  const tab = client({ tabs: { channel: Object.assign(channel, { postMessage: () => {}, close: () => {} }) } })
+  await login(tab)
+  const refreshed = tab.client.refresh()
+  await until(() => tab.asked('/auth/refresh').length > 0)
+  channel.dispatchEvent(Object.assign(new Event('message'), { data: 'out' }))
+  t.equal(await refreshed, null)
+  t.equal(tab.client.session, null)
+
+  channel.dispatchEvent(Object.assign(new Event('message'), { data: { access_token: 'planted' } }))
+  t.equal(tab.client.session, null, 'nothing else is listened to')
+})
+
+t.test('news of a login that cannot be asked about now breaks nothing', async (t) => {
+  const channel = Object.assign(new EventTarget(), { postMessage: () => {}, close: () => {} })
+  let asked = 0
+  const client = createOtpAuthClient({
+    baseUrl: BASE,
+    tabs: { channel },
+    fetch: async () => {
+      asked++
+      throw new Error('offline')
+    }
+  })
+  channel.dispatchEvent(Object.assign(new Event('message'), { data: 'in' }))
+  await until(() => asked === 1)
+  t.equal(client.session, undefined)
+})
+
+t.test('tokens are told to no other tab', async (t) => {
+  const { client, login } = await clientApp(t)
+  const said: unknown[] = []
+  const channel = { postMessage: (message: unknown) => { said.push(message) }, addEventListener: () => {}, close: () => {} }
+  const tab = client({ tabs: { channel } })
+  await login(tab)
+  await tab.client.refresh()
+  await tab.client.logout()
+  t.strictSame(said, ['in', 'out'])
+})
+
+/** What a page has, for clients that are made in it. */
+function enterPage (t: Test, globals: Record<string, unknown>) {
+  const page = { document: { baseURI: 'http://app.example/shop/cart' }, ...globals }
+  for (const [name, value] of Object.entries(page)) t.intercept(globalThis, name as never, { value, writable: true } as never)
+}
+
+t.test('in a page, addresses are relative to it, and tabs agree through what it has', async (t) => {
+  const asked: string[] = []
+  const options: OtpAuthClientOptions = {
+    fetch: async (input, init) => {
+      asked.push(`${String(input)} ${new Headers(init?.headers).get('authorization')}`)
+      return new Response('', { status: 401 })
+    }
+  }
+  const lockNames: string[] = []
+  const channels: string[] = []
+  let open = 0
+  class Channel extends EventTarget {
+    constructor (name: string) {
+      super()
+      channels.push(name)
+      open++
+    }
+
+    close () { open-- }
+  }
+  const locks = {
+    request: (name: string, work: () => unknown) => {
+      lockNames.push(name)
+      return work()
+    }
+  }
+  enterPage(t, { navigator: { locks }, BroadcastChannel: Channel })
+  const client = createOtpAuthClient(options)
+  t.equal((await client.fetch('items?page=2')).status, 401)
+  await client.fetch('//evil.example/me')
+  t.strictSame(asked, [
+    'http://app.example/auth/refresh null', 'http://app.example/shop/items?page=2 null', 'http://app.example/auth/refresh null',
+    'http://evil.example/me null'
+  ])
+  t.strictSame(new Set([...lockNames, ...channels]), new Set(['fastify-otp-auth http://app.example/auth/']))
+  client.close()
+  t.equal(open, 0)
+
+  // An old browser, or a page that is not served over https.
+  enterPage(t, { navigator: {}, BroadcastChannel: undefined })
+  const alone = createOtpAuthClient(options)
+  t.equal(await alone.refresh(), null)
+  alone.close()
+})
+
+t.test('in a worker, addresses are relative to its script; the global fetch is the one in use', async (t) => {
+  const asked: string[] = []
+  t.intercept(globalThis, 'location' as never, { value: { href: 'http://app.example/worker.js' } } as never)
+  t.intercept(globalThis, 'fetch', {
+    value: async (input: string) => {
+      asked.push(input)
+      return new Response('', { status: 401 })
+    }
+  })
+  await createOtpAuthClient().refresh()
+  t.strictSame(asked, ['http://app.example/auth/refresh'])
+})
