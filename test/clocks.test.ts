@@ -14,7 +14,9 @@ async function disagreeing (t: Test, options: Parameters<typeof buildApp>[1] = {
   const { db, client } = openDatabase()
   t.teardown(() => client.close())
   const time = createClock()
-  const start = (skew: number) => buildApp(t, { rateLimit: false, ...options, storage: drizzleStorage(db), clock: () => time() + skew * 1000 })
+  const start = (skew: number) => buildApp(t, {
+    rateLimit: false, ...options, storage: drizzleStorage(db), clock: () => time() + skew * 1000
+  })
   return { client, time, slow: await start(skews.slow), right: await start(skews.right), fast: await start(skews.fast) }
 }
 
