@@ -93,6 +93,7 @@ export function resolveOptions (given: OtpAuthOptions) {
     cleanupInterval: given.cleanupInterval === false
       ? (read.name('cleanupInterval'), null)
       : read.duration('cleanupInterval', HOUR, { min: SECOND, max: MAX_TIMER }),
+    openapi: read.boolean('openapi', true),
     onEvent: read.optionalFunction<NonNullable<OtpAuthOptions['onEvent']>>('onEvent'),
     clock: (read.optionalFunction('clock') ?? Date.now) as () => number,
     random: (read.optional('random', isRandom, 'an object with the functions bytes and int') ?? systemRandom) as typeof systemRandom

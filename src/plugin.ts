@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import './augmentations.ts'
+import { markGuardedRoutes } from './boot/openapi.ts'
 import { claimPlace } from './boot/place.ts'
 import { reportAtBoot } from './boot/report.ts'
 import { scheduleCleanup } from './boot/cleanup-schedule.ts'
@@ -37,6 +38,7 @@ export async function otpAuth (host: FastifyInstance, given: OtpAuthOptions): Pr
 
   decorate(host, context)
   await host.register(routes(host, context), { prefix: options.prefix })
+  markGuardedRoutes(host, flow)
 
   reportAtBoot(host, flow)
   scheduleCleanup(host, flow)

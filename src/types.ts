@@ -83,6 +83,9 @@ export interface CookieOptions {
   partitioned?: boolean
 }
 
+/** One of the four routes. */
+export type RouteName = 'requestOtp' | 'verifyOtp' | 'refresh' | 'logout'
+
 /** What a route of ours takes from the host. */
 export type RouteOptions = Pick<RouteShorthandOptions, 'onRequest' | 'preHandler' | 'config'>
 
@@ -141,7 +144,7 @@ export type OtpAuthEvent =
   | { type: 'session.ended', userId: string, sessionId: string, reason: 'logout' | 'replaced' }
   | { type: 'session.theft', userId: string, sessionId: string }
   /** Once for each IP address that passes a limit, and each of its windows; the request log has the address. */
-  | { type: 'ip.limited', route: 'requestOtp' | 'verifyOtp' | 'refresh' | 'logout' }
+  | { type: 'ip.limited', route: RouteName }
 
 /** Time, in epoch milliseconds. */
 export type Clock = () => number
@@ -244,12 +247,7 @@ export interface OtpAuthOptions {
   /** Origins of other sites that may call the routes, e.g. `'https://app.example'`. @default none */
   trustedOrigins?: readonly string[]
   /** Hooks and config for our routes, e.g. a CAPTCHA before `/request-otp`; they run behind the limits per IP. @default none */
-  routes?: {
-    requestOtp?: RouteOptions
-    verifyOtp?: RouteOptions
-    refresh?: RouteOptions
-    logout?: RouteOptions
-  }
+  routes?: Partial<Record<RouteName, RouteOptions>>
   /** Limits per IP address; `false`: none. @default see {@link RateLimitOptions} */
   rateLimit?: RateLimitOptions | false
   /**
@@ -260,6 +258,12 @@ export interface OtpAuthOptions {
   normalizeEmail?: (typed: string) => string
   /** `false`: the host calls `app.otpAuth.cleanup()`. @default '1h' */
   cleanupInterval?: Duration | false
+  /**
+   * Describes the four routes to @fastify/swagger, and has the guards mark the routes that use them: `security`, and the
+   * answers 401 and 403. It must be registered before this plugin; without it nothing happens. `false` hides the four
+   * routes from the document and leaves all others alone. @default true
+   */
+  openapi?: boolean
   /**
    * Told of each {@link OtpAuthEvent} and not awaited; what it throws is logged and goes no further. What the host does
    * itself through `app.otpAuth` raises none. @default none

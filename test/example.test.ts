@@ -297,6 +297,25 @@ t.test('the client is at most 3 kB, minified and gzipped', async (t) => {
   t.ok(size <= 3 * 1024, `${size} bytes`)
 })
 
+t.test('documents its routes at /docs, with a padlock on the guarded ones alone', async (t) => {
+  const { app, origin } = await startExample(t)
+  const page = await openPage(t, origin)
+  const complaints: string[] = []
+  page.on('console', (message) => { if (message.type() === 'error') complaints.push(message.text()) })
+  await page.goto('/docs')
+  const operation = (path: string) => page.locator('.opblock', { has: page.locator(`[data-path="${path}"]`) })
+  await operation('/billing').waitFor()
+  for (const path of ['/auth/refresh', '/auth/logout', '/me', '/billing']) {
+    t.equal(await operation(path).locator('.authorization__btn').count(), 1, path)
+  }
+  for (const path of ['/auth/request-otp', '/auth/verify-otp']) {
+    t.equal(await operation(path).locator('.authorization__btn').count(), 0, path)
+  }
+  t.equal(await page.locator('.opblock').count(), 6, 'pages are no part of it')
+  t.same(complaints, [], 'its policy lets it do what it needs')
+  t.match((await app.inject('/')).headers['content-security-policy'], /style-src 'self';/, "the sign-in page's own is as strict as it was")
+})
+
 t.test('guards its routes and escapes what strangers typed', async (t) => {
   const { app } = await startExample(t)
   t.equal((await app.inject('/me')).statusCode, 401)

@@ -9,7 +9,7 @@ import { SECRET, refuses, register, required } from './helpers/options.ts'
 const MAIL = 'anna@example.com'
 
 t.test('a name that is no option is refused, at any level, and what is one is said', async (t) => {
-  const unknown = ['secret', 'SecretKey', 'otpLenght', 'rateLimits', 'openapi', 'otp_length', 'cooldown', 'secrets', 'constructor', 'toString']
+  const unknown = ['secret', 'SecretKey', 'otpLenght', 'rateLimits', 'openApi', 'otp_length', 'cooldown', 'secrets', 'constructor', 'toString']
   for (const name of unknown) {
     await refuses(t, { ...required(), [name]: undefined }, name, /is no option; expected one of .*storage.*secretKey.*otpLength/, name)
   }

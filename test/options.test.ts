@@ -29,6 +29,7 @@ const defaults = {
   onFailureBudget: 'long-code',
   requireRequestId: false,
   autoCreateUser: true,
+  openapi: true,
   newUserFields: undefined,
   isAllowed: undefined,
   awaitDelivery: true,
@@ -204,7 +205,7 @@ t.test('a limit per IP is a whole number in a window of at most an hour, or off;
 
 t.test('switches, functions, choices and objects are what they are', async (t) => {
   const wrong: Array<[names: string[], values: unknown[], expected: RegExp]> = [
-    [['requireRequestId', 'autoCreateUser', 'awaitDelivery', 'developerMode', 'cookie.secure', 'cookie.partitioned'], NO_BOOLEANS, /must be true or false; got/],
+    [['requireRequestId', 'autoCreateUser', 'awaitDelivery', 'developerMode', 'openapi', 'cookie.secure', 'cookie.partitioned'], NO_BOOLEANS, /must be true or false; got/],
     [['sendOtp', 'newUserFields', 'isAllowed', 'getAdditionalClaims', 'normalizeEmail', 'onEvent', 'clock'], NO_FUNCTIONS, /must be a function; got/],
     [['sendBudget', 'failureBudget', 'cookie', 'routes', 'routes.requestOtp', 'routes.refresh.config'], NO_OBJECTS, /must be an object; got/],
     [['routes.verifyOtp.onRequest', 'routes.logout.preHandler'], ['x', 1, null, {}, ['x'], [() => {}, null]], /must be a function or an array of functions; got/],

@@ -1,3 +1,5 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
 import Fastify, { type FastifyServerOptions } from 'fastify'
 import otpAuth, { type OtpAuthOptions } from 'fastify-otp-auth'
 import { randomBytes } from 'node:crypto'
@@ -14,13 +16,21 @@ export interface ExampleOptions {
   otpAuth?: Partial<OtpAuthOptions>
 }
 
-/** The application that every database's example serves: sign-in page, development inbox and two guarded routes. */
+/** Swagger UI's page at /docs brings its own script and styles it by attributes; the sign-in page has a stricter one. */
+const documentationPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; " +
+  "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+/** The application that every database's example serves: sign-in page, development inbox, API documentation and two guarded routes. */
 export async function buildExample ({ storage, closeDatabase, logger = true, otpAuth: options }: ExampleOptions) {
   const app = Fastify({ logger })
   const inbox = createInbox()
 
   // Fastify runs these last in, first out: added before the plugin, so the plugin can finish its writes.
   app.addHook('onClose', async () => { await closeDatabase() })
+
+  // Before the plugin, which then describes its routes and marks the guarded ones. Pages have no tag, and are left out.
+  await app.register(swagger, { openapi: { info: { title: 'fastify-otp-auth example', version: '1' } }, hideUntagged: true })
+  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: documentationPolicy })
 
   await app.register(otpAuth, {
     secretKey: process.env['OTP_AUTH_SECRET'] ?? randomSecret(app.log),
@@ -32,8 +42,11 @@ export async function buildExample ({ storage, closeDatabase, logger = true, otp
     ...options
   })
 
-  app.get('/me', { onRequest: [app.authenticate] }, async ({ user: { id, email, isVerified } }) => ({ id, email, isVerified }))
-  app.get('/billing', { preHandler: [app.requireVerified] }, async ({ user }) => ({ billedTo: user.email, due: 0 }))
+  const answers = (properties: object) => ({ tags: ['example'], response: { 200: { type: 'object', properties } } })
+  const me = answers({ id: { type: 'string' }, email: { type: 'string' }, isVerified: { type: 'boolean' } })
+  const bill = answers({ billedTo: { type: 'string' }, due: { type: 'integer' } })
+  app.get('/me', { schema: me, onRequest: [app.authenticate] }, async ({ user: { id, email, isVerified } }) => ({ id, email, isVerified }))
+  app.get('/billing', { schema: bill, preHandler: [app.requireVerified] }, async ({ user }) => ({ billedTo: user.email, due: 0 }))
 
   await app.register(inbox.routes)
 

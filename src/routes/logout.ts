@@ -3,8 +3,10 @@ import { logout } from '../flows/logout.ts'
 import { presentedBearer } from '../http/bearer.ts'
 import { withErrorHeaders } from '../http/error-headers.ts'
 import type { HttpContext } from '../http/context.ts'
+import { describe } from './describe.ts'
 import { presentedRefreshToken } from './presented-refresh-token.ts'
-import { BODY_LIMIT, logoutResponse, sessionBody, type SessionInput } from './schemas.ts'
+import { logoutResponse } from './responses.ts'
+import { BODY_LIMIT, sessionBody, type SessionInput } from './schemas.ts'
 
 export function logoutRoute (scope: FastifyInstance, context: HttpContext): void {
   const { flow, cookies } = context
@@ -13,7 +15,7 @@ export function logoutRoute (scope: FastifyInstance, context: HttpContext): void
   scope.post<{ Body: SessionInput }>('/logout', {
     ...options.routes.logout,
     bodyLimit: BODY_LIMIT,
-    schema: { body: sessionBody(options.refreshTokenDelivery), response: logoutResponse }
+    ...describe(context, 'logout', { body: sessionBody(options.refreshTokenDelivery), response: logoutResponse })
   }, withErrorHeaders(async (request, reply) => {
     await logout(flow, {
       refreshToken: presentedRefreshToken(request, context),

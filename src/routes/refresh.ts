@@ -3,8 +3,10 @@ import { refresh } from '../flows/refresh.ts'
 import { withErrorHeaders } from '../http/error-headers.ts'
 import type { HttpContext } from '../http/context.ts'
 import { setRefreshCookie, tokenAnswer } from '../http/token-answer.ts'
+import { describe } from './describe.ts'
 import { presentedRefreshToken } from './presented-refresh-token.ts'
-import { BODY_LIMIT, refreshResponse, sessionBody, type SessionInput } from './schemas.ts'
+import { refreshResponse } from './responses.ts'
+import { BODY_LIMIT, sessionBody, type SessionInput } from './schemas.ts'
 
 export function refreshRoute (scope: FastifyInstance, context: HttpContext): void {
   const { flow } = context
@@ -13,7 +15,7 @@ export function refreshRoute (scope: FastifyInstance, context: HttpContext): voi
   scope.post<{ Body: SessionInput }>('/refresh', {
     ...options.routes.refresh,
     bodyLimit: BODY_LIMIT,
-    schema: { body: sessionBody(options.refreshTokenDelivery), response: refreshResponse }
+    ...describe(context, 'refresh', { body: sessionBody(options.refreshTokenDelivery), response: refreshResponse })
   }, withErrorHeaders(async (request, reply) => {
     const tokens = await refresh(flow, presentedRefreshToken(request, context), request)
     setRefreshCookie(reply, context, tokens)

@@ -7,15 +7,18 @@ import { requestOtp } from '../flows/request-otp.ts'
 import { withErrorHeaders } from '../http/error-headers.ts'
 import type { HttpContext } from '../http/context.ts'
 import { carriedRequestId } from '../http/request-id.ts'
-import { BODY_LIMIT, RequestOtpBody, requestOtpResponse, type RequestOtpInput } from './schemas.ts'
+import { describe } from './describe.ts'
+import { requestOtpResponse } from './responses.ts'
+import { BODY_LIMIT, RequestOtpBody, type RequestOtpInput } from './schemas.ts'
 
-export function requestOtpRoute (scope: FastifyInstance, { flow, cookies }: HttpContext): void {
+export function requestOtpRoute (scope: FastifyInstance, context: HttpContext): void {
+  const { flow, cookies } = context
   const { options, keys } = flow
 
   scope.post<{ Body: RequestOtpInput }>('/request-otp', {
     ...options.routes.requestOtp,
     bodyLimit: BODY_LIMIT,
-    schema: { body: RequestOtpBody, response: requestOtpResponse }
+    ...describe(context, 'requestOtp', { body: RequestOtpBody, response: requestOtpResponse })
   }, withErrorHeaders(async (request, reply) => {
     const { email, request_id: requestId } = request.body
     const requested = await requestOtp(flow, {

@@ -5,7 +5,9 @@ import { withErrorHeaders } from '../http/error-headers.ts'
 import type { HttpContext } from '../http/context.ts'
 import { carriedRequestId } from '../http/request-id.ts'
 import { setRefreshCookie, tokenAnswer } from '../http/token-answer.ts'
-import { BODY_LIMIT, VerifyOtpBody, verifyOtpResponse, type VerifyOtpInput } from './schemas.ts'
+import { describe } from './describe.ts'
+import { verifyOtpResponse } from './responses.ts'
+import { BODY_LIMIT, VerifyOtpBody, type VerifyOtpInput } from './schemas.ts'
 
 export function verifyOtpRoute (scope: FastifyInstance, context: HttpContext): void {
   const { flow, cookies } = context
@@ -14,7 +16,7 @@ export function verifyOtpRoute (scope: FastifyInstance, context: HttpContext): v
   scope.post<{ Body: VerifyOtpInput }>('/verify-otp', {
     ...options.routes.verifyOtp,
     bodyLimit: BODY_LIMIT,
-    schema: { body: VerifyOtpBody, response: verifyOtpResponse }
+    ...describe(context, 'verifyOtp', { body: VerifyOtpBody, response: verifyOtpResponse })
   }, withErrorHeaders(async (request, reply) => {
     const { email, code, request_id: requestId } = request.body
     const loggedIn = await verifyOtp(flow, {

@@ -1,0 +1,77 @@
+import swagger from '@fastify/swagger'
+import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import type { FastifyInstance } from 'fastify'
+import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import t from 'tap'
+import { z } from 'zod'
+import { buildApp } from '../helpers/app.ts'
+
+const openapi = { info: { title: 'Host', version: '1' } }
+const BEARER = [{ 'otp_auth.bearer': [] }]
+
+t.test('our answers never reach a serializer: what the host sends on a guarded route goes out whole', async (t) => {
+  const { app } = await buildApp(t, {
+    before: (app) => app.register(swagger, { openapi }),
+    after: (app) => {
+      app.setErrorHandler((error, _request, reply) => {
+        // Shapes that a JSON schema of ours would cut or refuse.
+        reply.status((error as { statusCode: number }).statusCode).send({ problem: { title: 'no' }, message: ['a', 'list'], statusCode: 'text' })
+      })
+      app.get('/guarded', { onRequest: [app.requireVerified] }, async () => ({}))
+    }
+  })
+  t.ok((app.swagger() as any).paths['/guarded'].get.responses[401])
+  const answer = await app.inject('/guarded')
+  t.equal(answer.statusCode, 401)
+  t.same(answer.json(), { problem: { title: 'no' }, message: ['a', 'list'], statusCode: 'text' })
+})
+
+const useZod = (app: FastifyInstance) => {
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(serializerCompiler)
+}
+const onlyTransform = (app: FastifyInstance) => { app.setValidatorCompiler(validatorCompiler) }
+
+for (const [kind, setup] of Object.entries({ 'zod for everything': useZod, 'zod for bodies alone': onlyTransform })) {
+  t.test(`a host with ${kind}: the document has our routes and the padlocks, and the routes work`, async (t) => {
+    const { app, browser, codeFor } = await buildApp(t, {
+      before: async (app) => {
+        setup(app)
+        await app.register(swagger, { openapi, transform: jsonSchemaTransform })
+      },
+      after: (app) => {
+        const response = kind === 'zod for everything' ? { 200: z.object({ total: z.number() }) } : undefined
+        const schema = { body: z.object({ amount: z.number() }), ...(response && { response }) }
+        app.post('/pay', { schema, preHandler: [app.requireVerified] }, async (request) => ({ total: (request.body as { amount: number }).amount }))
+      }
+    })
+    const doc = app.swagger() as any
+    t.same(doc.paths['/pay'].post.security, BEARER)
+    t.same(doc.paths['/me'].get.security, BEARER)
+    t.ok(doc.paths['/pay'].post.requestBody.content['application/json'].schema.properties.amount)
+    t.ok(doc.paths['/auth/verify-otp'].post.requestBody.content['application/json'].schema.properties.code)
+
+    const token = await browser().login('anna@example.com', codeFor)
+    const headers = { authorization: `Bearer ${token}` }
+    const pay = await app.inject({ method: 'POST', url: '/pay', payload: { amount: 3 }, headers })
+    t.same([pay.statusCode, pay.json()], [200, { total: 3 }])
+    t.equal((await app.inject({ method: 'POST', url: '/pay', payload: { amount: 3 } })).statusCode, 401)
+  })
+}
+
+t.test('a host with TypeBox: marks and answers beside its own schemas', async (t) => {
+  const { app } = await buildApp(t, {
+    before: async (app) => {
+      app.setValidatorCompiler(TypeBoxValidatorCompiler)
+      await app.register(swagger, { openapi })
+    },
+    after: (app) => {
+      const schema = { body: Type.Object({ amount: Type.Integer() }), response: { 200: Type.Object({ total: Type.Integer() }) } }
+      app.withTypeProvider<TypeBoxTypeProvider>().post('/pay', { schema, onRequest: [app.authenticate] }, async ({ body }) => ({ total: body.amount }))
+    }
+  })
+  const { security, responses } = (app.swagger() as any).paths['/pay'].post
+  t.same([security, Object.keys(responses)], [BEARER, ['200', '401']])
+  t.equal((await app.inject({ method: 'POST', url: '/pay', payload: { amount: 1 } })).statusCode, 401)
+})
