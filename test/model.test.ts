@@ -12,7 +12,7 @@ import { Run } from './model/run.ts'
 import { createWorld } from './model/world.ts'
 
 /** Sequences on SQLite; elsewhere as many as take some seconds, and more in the same proportion. */
-const DAILY = 120
+const DAILY = 100
 const more = Number(process.env['MODEL_RUNS'] ?? DAILY) / DAILY
 
 async function server (t: Test, kind: ServerKind): Promise<OtpAuthStorage> {
@@ -37,7 +37,7 @@ const adapters: Record<string, Adapter> = {
     }
   },
   libsql: {
-    runs: 20,
+    runs: 12,
     async open (t) {
       const { storages, close } = await openLibsql({}, 1)
       t.teardown(close)
@@ -45,15 +45,15 @@ const adapters: Record<string, Adapter> = {
     }
   },
   PGlite: {
-    runs: 8,
+    runs: 5,
     async open (t) {
       const { handles: [db], end } = await startPGlite()
       t.teardown(end)
       return pgStorage(db)
     }
   },
-  PostgreSQL: { runs: 15, skip: skipWithout('pg'), open: (t) => server(t, 'pg') },
-  'MySQL or MariaDB': { runs: 10, skip: skipWithout('mysql'), open: (t) => server(t, 'mysql') },
+  PostgreSQL: { runs: 12, skip: skipWithout('pg'), open: (t) => server(t, 'pg') },
+  'MySQL or MariaDB': { runs: 8, skip: skipWithout('mysql'), open: (t) => server(t, 'mysql') },
   MongoDB: { runs: 2, skip: skipWithout('mongodb'), open: (t) => server(t, 'mongodb') }
 }
 

@@ -135,7 +135,7 @@ t.test('options resolve to a frozen object, or are refused by name', async (t) =
   }
   const names = ['storage', 'secretKey', 'sendOtp', 'name', 'prefix', 'accessTokenLifetime', 'refreshTokenDelivery', 'otpLength', 'otpExpiry',
     'maxOtpAttempts', 'otpRateLimitSeconds', 'requireRequestId', 'isAllowed', 'issuer', 'algorithm', 'developerMode', 'trustedOrigins', 'cleanupInterval',
-    'clock', 'random', ...Object.keys(nested)]
+    'clock', 'random', 'rateLimit', ...Object.keys(nested)]
   const likely = fc.oneof(anything, fc.sparseArray(fc.constant(SECRET), { maxNumElements: 2 }), fc.integer(), fc.constantFrom('15m', '1h', '6', 'HS512', 'both', 'none', '/auth', 'https://x.example', true, false),
     fc.array(fc.oneof(anything, fc.constantFrom('https://x.example', SECRET)), { maxLength: 3 }))
   const inner = Object.entries(nested).map(([name, known]) =>

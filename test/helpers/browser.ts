@@ -29,6 +29,13 @@ export class Browser {
     this.ip = ip
   }
 
+  /** The same browser, with the cookies that it has now, at another server. */
+  at (app: Requestable): Browser {
+    const browser = new Browser(app, this.ip)
+    for (const [name, value] of this.cookies) browser.cookies.set(name, value)
+    return browser
+  }
+
   async send ({ headers, ...request }: InjectOptions): Promise<Answer> {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
     const response = await this.#app.inject({

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,7 +8,8 @@ import type { Test } from 'tap'
 import { ownEnvironment } from './environment.ts'
 import { httpClient } from './http-client.ts'
 import type { RaceSettings } from './race-app.ts'
-import type { FromServer, ServerStart, ToServer } from './server-process.ts'
+import type { FromServer, ToServer } from './server-process.ts'
+import type { Stopped } from './stops.ts'
 import { openStore, type StoreSpec } from './stores.ts'
 import { fullSizes, type RaceMail, type Target } from './target.ts'
 
@@ -17,12 +18,9 @@ const PROGRAM = fileURLToPath(new URL('./server-process.ts', import.meta.url))
 export interface Cluster extends Target {
   /** Ends a server as a crash does, in the middle of whatever it does. */
   crash (server: number): Promise<void>
-  /** Resolves once the server is stuck in a login of {@link stuckAt}: the code is used, the session not yet there. */
-  stuck (server: number): Promise<void>
+  /** Resolves once the request of that id, which was {@link toldToStop}, did. @returns before what */
+  stopped (id: string): Promise<string>
 }
-
-/** The address whose login the nth server never finishes. */
-export const stuckAt = (server: number): string => `stuck-${server}@example.com`
 
 /** A file of SQLite for several processes, removed after the test. */
 export async function sqliteFile (t: Test): Promise<StoreSpec> {
@@ -35,8 +33,9 @@ export async function sqliteFile (t: Test): Promise<StoreSpec> {
 export async function startCluster (t: Test, size: number, settings: RaceSettings, sizes = fullSizes): Promise<Cluster> {
   const store = await openStore(settings.store)
   const mails: RaceMail[] = []
-  const servers = await Promise.all(Array.from({ length: size }, (_, position) =>
-    startServer({ settings, stuckAt: stuckAt(position) }, (mail) => mails.push(mail))))
+  const stops = new EventEmitter()
+  const servers = await Promise.all(Array.from({ length: size }, () =>
+    startServer(settings, (mail) => mails.push(mail), ({ id, before }) => stops.emit(id, before))))
   t.teardown(async () => {
     await Promise.all(servers.map((server) => server.stop()))
     await store.close()
@@ -47,7 +46,7 @@ export async function startCluster (t: Test, size: number, settings: RaceSetting
     sizes,
     server: (position) => servers[position % size]!.client,
     crash: (position) => servers[position]!.crash(),
-    stuck: (position) => servers[position]!.stuck,
+    stopped: async (id) => (await once(stops, id))[0] as string,
     advance: async (seconds) => { await order(seconds) },
     async mails () {
       await order(0)
@@ -56,13 +55,11 @@ export async function startCluster (t: Test, size: number, settings: RaceSetting
   }
 }
 
-async function startServer (start: ServerStart, onMail: (mail: RaceMail) => void) {
-  const child = spawn(process.execPath, ['--import', 'tsx', PROGRAM, JSON.stringify(start)], {
+async function startServer (settings: RaceSettings, onMail: (mail: RaceMail) => void, onStop: (stopped: Stopped) => void) {
+  const child = spawn(process.execPath, ['--import', 'tsx', PROGRAM, JSON.stringify(settings)], {
     env: ownEnvironment(), stdio: ['ignore', 'ignore', 'inherit', 'ipc']
   })
   const ended = once(child, 'exit')
-  let tellStuck = () => {}
-  const stuck = new Promise<void>((resolve) => { tellStuck = resolve })
   const orders = new Map<number, () => void>()
   let orderCount = 0
   const port = await new Promise<number>((resolve, reject) => {
@@ -70,17 +67,16 @@ async function startServer (start: ServerStart, onMail: (mail: RaceMail) => void
     child.on('message', (message: FromServer) => {
       if ('mail' in message) onMail(message.mail)
       else if ('done' in message) orders.get(message.done)!()
-      else if ('stuck' in message) tellStuck()
+      else if ('stopped' in message) onStop(message.stopped)
       else resolve(message.port)
     })
   })
-  const client = httpClient(port, 50)
+  const client = httpClient(port, 200)
   const runs = () => child.exitCode === null && child.signalCode === null
 
   return {
     client,
     runs,
-    stuck,
 
     async advance (seconds: number): Promise<void> {
       const done = new Promise<void>((resolve) => orders.set(++orderCount, resolve))

@@ -1,5 +1,5 @@
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
-import otpAuth, { type OtpAuthOptions } from '../../src/index.ts'
+import otpAuth, { type OtpAuthOptions, type OtpAuthStorage } from '../../src/index.ts'
 import { START } from './app.ts'
 import { openStore, type Store, type StoreSpec } from './stores.ts'
 
@@ -20,7 +20,12 @@ export interface RaceApp {
 
 /** One server of the attacked application. */
 export async function buildRaceApp (
-  settings: RaceSettings, callbacks: Pick<OtpAuthOptions, 'sendOtp' | 'getAdditionalClaims'>, fastify: FastifyServerOptions = {}
+  settings: RaceSettings,
+  sendOtp: OtpAuthOptions['sendOtp'],
+  { fastify = {}, wrap = (_app, storage) => storage }: {
+    fastify?: FastifyServerOptions
+    wrap?: (app: FastifyInstance, storage: OtpAuthStorage) => OtpAuthStorage
+  } = {}
 ): Promise<RaceApp> {
   let offset = 0
   const clock = settings.clock === 'running' ? () => Date.now() + offset : () => START + offset
@@ -35,8 +40,8 @@ export async function buildRaceApp (
     // What is attacked lies behind the limits per IP, which would let most of an attack from one browser not reach it.
     rateLimit: false,
     ...settings.options,
-    ...callbacks,
-    storage: store.storage
+    sendOtp,
+    storage: wrap(app, store.storage)
   })
   app.get('/me', { onRequest: [app.authenticate] }, async (request) => request.user)
   return { app, store, advance (seconds) { offset += seconds * 1000 } }

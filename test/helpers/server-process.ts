@@ -1,14 +1,9 @@
 /** One server of a cluster: a process of its own that takes orders from the process that started it, and ends with it. */
 import { buildRaceApp, type RaceSettings } from './race-app.ts'
+import { stopOnOrder, type Stopped } from './stops.ts'
 import type { RaceMail } from './target.ts'
 
-export interface ServerStart {
-  settings: RaceSettings
-  /** A login of this address is never answered: the server stops between the use of the code and the session. */
-  stuckAt: string
-}
-
-export type FromServer = { port: number } | { mail: RaceMail } | { stuck: true } | { done: number }
+export type FromServer = { port: number } | { mail: RaceMail } | { stopped: Stopped } | { done: number }
 
 /** Answered by `done`, once everything that was mailed before is told and the clock is moved. */
 export interface ToServer {
@@ -17,20 +12,15 @@ export interface ToServer {
 }
 
 const tell = (message: FromServer) => process.send!(message)
-const { settings, stuckAt } = JSON.parse(process.argv[2]!) as ServerStart
+const settings = JSON.parse(process.argv[2]!) as RaceSettings
 
 process.on('disconnect', () => process.exit())
 
-const { app, advance } = await buildRaceApp(settings, {
-  sendOtp: ({ email, code, request }) => { tell({ mail: { email, code, ip: request.ip } }) },
-  getAdditionalClaims: async ({ user }) => {
-    if (user.email === stuckAt) {
-      tell({ stuck: true })
-      await new Promise(() => {})
-    }
-    return {}
-  }
-})
+const { app, advance } = await buildRaceApp(
+  settings,
+  ({ email, code, request }) => { tell({ mail: { email, code, ip: request.ip } }) },
+  { wrap: (app, storage) => stopOnOrder(app, storage, (stopped) => tell({ stopped })) }
+)
 process.on('message', ({ order, advance: seconds }: ToServer) => {
   advance(seconds)
   tell({ done: order })

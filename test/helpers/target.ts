@@ -37,9 +37,9 @@ export interface Target {
 /** One process, attacked over `inject`. */
 export async function oneProcess (t: Test, settings: Omit<RaceSettings, 'store'> = {}): Promise<Target> {
   const mails: RaceMail[] = []
-  const { app, store, advance } = await buildRaceApp({ ...settings, store: { kind: 'sqlite', file: ':memory:' } }, {
-    sendOtp: ({ email, code, request }) => { mails.push({ email, code, ip: request.ip }) }
-  }, { logger: { level: 'warn', stream: logStream } })
+  const { app, store, advance } = await buildRaceApp({ ...settings, store: { kind: 'sqlite', file: ':memory:' } },
+    ({ email, code, request }) => { mails.push({ email, code, ip: request.ip }) },
+    { fastify: { logger: { level: 'warn', stream: logStream } } })
   t.teardown(() => app.close())
   return {
     store,

@@ -1,6 +1,7 @@
 import type { Test } from 'tap'
 import type { Answer } from '../browser.ts'
-import { stuckAt, type Cluster } from '../cluster.ts'
+import type { Cluster } from '../cluster.ts'
+import { toldToStop } from '../stops.ts'
 import { visitor } from '../target.ts'
 import { askForCode, askForCodes, atOnce, enterCode, freshAddress, inTurns, readToken, tally, type Asked } from './attack.ts'
 
@@ -9,13 +10,14 @@ function only (cluster: Cluster, servers: readonly number[]): Cluster {
   return { ...cluster, server: (position) => cluster.server(servers[position % servers.length]!) }
 }
 
-/** A server dies between the use of a code and its answer: the code is dead everywhere, and a new one works. */
+/** A server dies between the use of a code and the session for it: the code is dead everywhere, and a new one works. */
 export async function crashInLogin (t: Test, cluster: Cluster, victim: number, living: readonly number[]): Promise<void> {
   const others = only(cluster, living)
-  const email = stuckAt(victim)
-  const { id, code } = await askForCode(others, email)
-  const cutOff = t.rejects(visitor(cluster, victim).verifyOtp(email, code, { request_id: id }), 'the answer never comes')
-  await Promise.race([cluster.stuck(victim), cutOff])
+  const { email, id, code } = await askForCode(others)
+  const stopped = cluster.stopped('login')
+  const stopping = visitor({ ...cluster, server: () => toldToStop(cluster.server(victim), 'login', 'insertSession') })
+  const cutOff = t.rejects(stopping.verifyOtp(email, code, { request_id: id }), 'the answer never comes')
+  await Promise.race([stopped, cutOff])
   await cluster.crash(victim)
   await cutOff
 

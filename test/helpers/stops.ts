@@ -1,0 +1,64 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { STORAGE_VERBS } from '../../src/storage/fail-closed.ts'
+import type { OtpAuthStorage } from '../../src/storage/storage.ts'
+import type { Requestable } from './browser.ts'
+
+const HEADER = 'x-stop'
+
+/** Where a request stopped for ever: before a verb of storage, or with everything done, before its answer. */
+export interface Stopped {
+  id: string
+  before: string
+}
+
+interface Order {
+  id: string
+  /** The name of a verb, or the number of one, from 1. */
+  at: string
+  verbs: number
+}
+
+/** What takes requests, in which each is told to stop at a place: a server must {@link stopOnOrder}. */
+export function toldToStop (server: Requestable, id: string, at: string | number): Requestable {
+  return { inject: (request) => server.inject({ ...request, headers: { ...request.headers, [HEADER]: `${id} ${at}` } }) }
+}
+
+/**
+ * The same storage, on which a request that carries an order never gets past its place: everything before it has taken
+ * effect, nothing after it will. One that is over before stops short of its answer. Others go on.
+ */
+export function stopOnOrder (app: FastifyInstance, storage: OtpAuthStorage, tell: (stopped: Stopped) => void): OtpAuthStorage {
+  const orders = new WeakMap<FastifyRequest, Order>()
+  const current = new AsyncLocalStorage<Order>()
+
+  async function stop ({ id }: Order, before: string): Promise<never> {
+    tell({ id, before })
+    return await new Promise<never>(() => {})
+  }
+
+  app.addHook('onRequest', (request, _reply, next) => {
+    const [id, at] = (request.headers[HEADER] as string | undefined)?.split(' ') ?? []
+    if (id === undefined) return next()
+    const order = { id, at: at!, verbs: 0 }
+    orders.set(request, order)
+    current.run(order, next)
+  })
+  // Once more, for what comes after the body was read runs on behalf of the connection.
+  app.addHook('preValidation', (request, _reply, next) => {
+    const order = orders.get(request)
+    if (order === undefined) next()
+    else current.run(order, next)
+  })
+  app.addHook('onSend', async (request) => {
+    const order = orders.get(request)
+    if (order !== undefined) await stop(order, 'the answer')
+  })
+
+  const verbs = Object.fromEntries(STORAGE_VERBS.map((verb) => [verb, async (...input: never[]) => {
+    const order = current.getStore()
+    if (order !== undefined && (++order.verbs === Number(order.at) || order.at === verb)) await stop(order, verb)
+    return await (storage[verb] as (...input: never[]) => unknown)(...input)
+  }]))
+  return { ...verbs, userId: storage.userId } as never as OtpAuthStorage
+}
