@@ -177,3 +177,13 @@ t.test('other methods find no route', async (t) => {
   }
   t.strictSame(calls, [])
 })
+
+t.test('a request id that the server could not have made is not looked up', async (t) => {
+  const { browser, calls } = await watchedApp(t, {})
+  await browser().requestOtp(MAIL)
+  for (const id of ['1', 'x'.repeat(21), 'x'.repeat(23), `${'x'.repeat(21)}.`, "' or 1=1 --"]) {
+    calls.length = 0
+    t.equal((await browser().verifyOtp(MAIL, '000000', { request_id: id })).status, 401)
+    t.notOk(calls.includes('tryCode') || calls.includes('findChallenge'), id)
+  }
+})

@@ -330,3 +330,11 @@ t.test('a network that has had its share cannot hold the mailbox\'s cool-down by
   if (asked.length > 0) await ask()
   t.equal(owner, 200)
 })
+
+t.test('nothing but true lets an address in: a promise that was forgotten, a text or an object is a refusal', async (t) => {
+  for (const answer of ['yes', 1, {}, [true], Promise.resolve('no'), undefined]) {
+    const { browser, mails } = await buildApp(t, { isAllowed: () => answer as never })
+    t.equal((await browser().requestOtp('anna@example.com')).status, 200)
+    t.same(mails, [])
+  }
+})
