@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import { Type, type TObject } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
-import { logoutResponse, refreshResponse, requestOtpResponse, verifyOtpResponse } from '../../src/routes/schemas.ts'
+import { logoutResponse, refreshResponse, requestOtpResponse, verifyOtpResponse } from '../../src/routes/responses.ts'
 import { ROUTE_HEADER, type FuzzApp } from './app.ts'
 import { headerOf, type WireAnswer } from './wire.ts'
 
