@@ -299,7 +299,7 @@ t.test('the client is at most 3 kB, minified and gzipped', async (t) => {
 
 t.test('documents its routes at /docs, with a padlock on the guarded ones alone', async (t) => {
   const { app, origin } = await startExample(t)
-  const page = await openPage(t, origin)
+  const page = await (await openPage(t, origin)).context().newPage()
   const complaints: string[] = []
   page.on('console', (message) => { if (message.type() === 'error') complaints.push(message.text()) })
   await page.goto('/docs')

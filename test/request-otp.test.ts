@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { buildApp, openDatabase, withVerbs, wrongCode } from './helpers/app.ts'
+import { spyStorage } from './helpers/spy-storage.ts'
 import { drizzleStorage } from '../src/storage/drizzle/sqlite.ts'
 
 const HOUR = 3600
@@ -73,6 +74,45 @@ t.test('past the day of a mailbox, known networks wait and a network new to it d
 
   clock.advance(DAY - 360)
   t.equal((await ask(1)).status, 200, 'the window began with its first mail')
+})
+
+t.test('the reserve is for a spent day alone: past the hour, or inside the cool-down, a network new to the mailbox waits, too', async (t) => {
+  const { browser, clock } = await buildApp(t, { sendBudget: { perHour: 2 } })
+  const ask = (network: number) => browser(`10.0.${network}.1`).requestOtp('anna@example.com')
+  t.equal((await ask(1)).status, 200)
+  t.match(await ask(2), { status: 429, body: { retryAfter: 60 } })
+  clock.advance(60)
+  t.equal((await ask(2)).status, 200)
+  clock.advance(60)
+  t.match(await ask(3), { status: 429, body: { retryAfter: HOUR - 120 } })
+})
+
+t.test('a refusal by the network gives back what was taken of the mailbox, also where its last mail went in between', async (t) => {
+  const { client, db } = openDatabase()
+  t.teardown(() => client.close())
+  const real = drizzleStorage(db)
+  const between: Array<() => Promise<unknown>> = []
+  const storage = withVerbs(real, {
+    takeBudget: async (take) => {
+      await between.shift()?.()
+      return await real.takeBudget(take)
+    }
+  })
+  const { browser } = await buildApp(t, { storage, otpRateLimitSeconds: 0, sendBudget: { perHour: 2, perNetworkPerHour: 1 }, otpLength: 8 })
+  const ask = (ip: string) => browser(ip).requestOtp('anna@example.com')
+  between.push(async () => t.equal((await ask('192.0.2.1')).status, 200))
+  t.equal((await ask('192.0.2.2')).status, 429)
+  t.equal((await ask('198.51.100.1')).status, 200)
+  t.equal((await ask('203.0.113.1')).status, 429, 'two in the hour')
+})
+
+t.test('without trustProxy a forged X-Forwarded-For is no other network', async (t) => {
+  const { browser, clock } = await buildApp(t, { sendBudget: { perNetworkPerHour: 1 } })
+  const stranger = browser()
+  const ask = (address: string) => stranger.post('/auth/request-otp', { email: 'anna@example.com' }, { 'x-forwarded-for': address })
+  t.equal((await ask('10.0.1.1')).status, 200)
+  clock.advance(60)
+  t.equal((await ask('10.0.2.1')).status, 429)
 })
 
 t.test('without a reserve a spent day is spent for all', async (t) => {
@@ -150,6 +190,19 @@ t.test('an id that is unknown, ended, consumed or of another subject is never ad
   t.not(again.body.request_id, ended)
 })
 
+t.test('storage is not asked for an id that the server cannot have made', async (t) => {
+  const { client, db } = openDatabase()
+  t.teardown(() => client.close())
+  const { storage, calls } = spyStorage(drizzleStorage(db))
+  const { browser } = await buildApp(t, { storage })
+  for (const id of ['', 'x'.repeat(21), 'x'.repeat(23), `${'x'.repeat(21)}%`]) {
+    const anna = browser()
+    await anna.requestOtp('anna@example.com', { request_id: id })
+    await anna.verifyOtp('anna@example.com', '123456', { request_id: id })
+  }
+  t.notOk(calls.includes('renewChallenge') || calls.includes('tryCode'))
+})
+
 t.test('the id in the body wins over the one in the cookie', async (t) => {
   const { browser, clock } = await buildApp(t)
   const first = (await browser().requestOtp('anna@example.com')).body.request_id
@@ -223,6 +276,14 @@ t.test('isAllowed is asked at each step; a refused address gets the same answers
   t.match(await anna.verifyOtp('anna@example.com', codeFor('anna@example.com')), { status: 401, body: { code: 'OTP_AUTH_INVALID_CODE' } })
   t.same(asked.slice(3), ['refresh anna@example.com', 'request anna@example.com', 'refresh anna@example.com', 'verify anna@example.com'])
   t.equal(client.prepare('select count(*) from otp_sessions').pluck().get(), 1)
+})
+
+t.test('nothing but true from isAllowed lets anybody in', async (t) => {
+  for (const answer of [undefined, null, 1, 'yes', {}]) {
+    const { browser, mails } = await buildApp(t, { isAllowed: () => answer as never })
+    t.equal((await browser().requestOtp('anna@example.com')).status, 200)
+    t.same(mails, [], String(answer))
+  }
 })
 
 t.test('no user is made before an address is proven', async (t) => {

@@ -118,6 +118,10 @@ t.test('a right code works without its request id, and with a stale id or one of
   await phone.requestOtp('anna@example.com')
   const stale = { request_id: 'AAAAAAAAAAAAAAAAAAAAAA' }
   t.equal((await unbound(app).verifyOtp('anna@example.com', app.codeFor('anna@example.com'), stale)).status, 200)
+
+  app.clock.advance(601)
+  await app.browser('203.0.113.1').requestOtp('anna@example.com')
+  t.equal((await phone.verifyOtp('anna@example.com', app.codeFor('anna@example.com'))).status, 200, 'its own request has ended')
 })
 
 t.test('requireRequestId refuses guesses without the id of their request, and charges nobody', async (t) => {

@@ -41,6 +41,8 @@ declare global {
   const sendOtp: OtpAuthOptions['sendOtp']
   const mailer: { send (to: string, text: string): Promise<void> }
   const db: any
+  const showUser: (id: string | undefined) => void
+  const showError: (message: string, code: string, attemptsRemaining?: number, retryAfter?: number) => void
   const myStorage: (connection: unknown) => OtpAuthStorage
   const createEmptyDatabase: () => Promise<{
     connect (): unknown

@@ -27,3 +27,9 @@ export function leaks (): string[] {
   const log = lines.join('\n')
   return [...secrets].filter((secret) => /^\d+$/.test(secret) ? new RegExp(`(?<![\\d.])${secret}(?!\\d)`).test(log) : log.includes(secret))
 }
+
+/** Forgets lines and secrets, for a process that runs the tests of many applications. */
+export function forget (): void {
+  lines.length = 0
+  secrets.clear()
+}

@@ -1,0 +1,55 @@
+import t from 'tap'
+import { buildApp, wrongCode } from './helpers/app.ts'
+import { Browser } from './helpers/browser.ts'
+
+const EMAIL = 'anna@example.com'
+
+t.test('the first login is told as that of a new user, to the mailer and to the listener; later ones are not', async (t) => {
+  const { browser, codeFor, clock, mails, events } = await buildApp(t)
+  for (const isNewUser of [true, false]) {
+    await browser().login(EMAIL, codeFor)
+    t.match(mails.at(-1), { isNewUser })
+    t.match(events.findLast(({ type }) => type === 'otp.verified'), { isNewUser })
+    clock.advance(60)
+  }
+})
+
+t.test('a failure budget that is spent is told once: by the failure that spends the day’s, or the row’s', async (t) => {
+  for (const failureBudget of [{ perDay: 3 }, { inARow: 3 }]) {
+    const { browser, codeFor, events } = await buildApp(t, { failureBudget })
+    const anna = browser()
+    await anna.requestOtp(EMAIL)
+    const told = () => events.filter(({ type }) => type === 'failure-budget.spent').length
+    const counts: number[] = []
+    for (let n = 0; n < 4; n++) {
+      await anna.verifyOtp(EMAIL, wrongCode(codeFor(EMAIL)))
+      counts.push(told())
+    }
+    t.same(counts, [0, 0, 1, 1], JSON.stringify(failureBudget))
+  }
+})
+
+t.test('a theft is told once, however many stolen tokens come back at once', async (t) => {
+  const { app, browser, codeFor, clock, events } = await buildApp(t)
+  const anna = browser()
+  await anna.login(EMAIL, codeFor)
+  const thieves = [1, 2, 3].map(() => {
+    const thief = new Browser(app, '198.51.100.1')
+    for (const [name, value] of anna.cookies) thief.cookies.set(name, value)
+    return thief
+  })
+  for (let step = 0; step < 2; step++) {
+    clock.advance(60)
+    t.equal((await anna.refresh()).status, 200)
+  }
+  t.same((await Promise.all(thieves.map((thief) => thief.refresh()))).map(({ status }) => status), [401, 401, 401])
+  t.equal(events.filter(({ type }) => type === 'session.theft').length, 1)
+})
+
+t.test('a guess of another length is told the tries that are left after the wrong ones before it', async (t) => {
+  const { browser, codeFor } = await buildApp(t)
+  const anna = browser()
+  await anna.requestOtp(EMAIL)
+  await anna.verifyOtp(EMAIL, wrongCode(codeFor(EMAIL)))
+  t.match(await anna.verifyOtp(EMAIL, '1'), { status: 401, body: { attemptsRemaining: 4 } })
+})

@@ -1,0 +1,150 @@
+import { basename, relative, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { DryRunStatus, TestStatus, determineHitLimitReached, toMutantRunResult } from '@stryker-mutator/api/test-runner'
+import { PluginKind, commonTokens, declareClassPlugin, tokens } from '@stryker-mutator/api/plugin'
+
+/** In milliseconds: on an idle machine no test of the selected files takes a tenth of it. */
+const TEST_TIMEOUT = 60_000
+
+/** What the mutants in the code look at: which of them is alive, and whose the coverage is. */
+const mutants = (globalThis.__stryker__ ??= {})
+
+/**
+ * Runs tap's tests in Stryker's own process, one by one, where its tap-runner starts a process for each file: a mutant then
+ * costs the tests that reach it, some milliseconds each, and not the start of Node, Fastify and Drizzle for every file.
+ * Each top-level test is one of Stryker's, in which all of its assertions run; the first that fails ends the mutant.
+ */
+class TapInProcess {
+  static inject = tokens(commonTokens.options)
+
+  #groups
+  #except
+  #tests
+  #Test
+  #isDirty = false
+  /** Of the tests' own log, which each application searches for secrets when it closes. */
+  #forgetLog
+  /** For each source, how often which test killed a mutant of it: those run first. */
+  #kills = new Map()
+
+  constructor ({ tapInProcess }) {
+    this.#groups = tapInProcess.groups
+    this.#except = tapInProcess.except
+  }
+
+  capabilities () {
+    // What was imported stays imported: a mutant in what runs at import has a process of its own.
+    return { reloadEnvironment: false }
+  }
+
+  async dryRun () {
+    await this.#load()
+    const results = []
+    for (const test of this.#tests.values()) results.push(await this.#run(test))
+    return { status: DryRunStatus.Complete, tests: results, mutantCoverage: mutants.mutantCoverage }
+  }
+
+  async mutantRun ({ activeMutant, hitLimit, mutantActivation, sandboxFileName, testFilter }) {
+    // Rejected here, the mutant is run anew in another process.
+    if (this.#isDirty) throw new Error('a test of the last mutant never ended in this process')
+    if (mutantActivation === 'static') mutants.activeMutant = activeMutant.id
+    await this.#load()
+    Object.assign(mutants, { activeMutant: activeMutant.id, hitCount: hitLimit && 0, hitLimit })
+    const results = []
+    for (const test of this.#inOrder(testFilter ?? [...this.#tests.keys()], sandboxFileName)) {
+      const result = await this.#run(test)
+      results.push(result)
+      if (result.status === TestStatus.Failed) {
+        const kills = this.#killsOf(sandboxFileName)
+        kills.set(test.id, (kills.get(test.id) ?? 0) + 1)
+        break
+      }
+    }
+    return toMutantRunResult(determineHitLimitReached(mutants.hitCount, hitLimit) ??
+      { status: DryRunStatus.Complete, tests: results })
+  }
+
+  #killsOf (source) {
+    if (!this.#kills.has(source)) this.#kills.set(source, new Map())
+    return this.#kills.get(source)
+  }
+
+  /** The tests that hold the source, the likeliest killers first: those that killed here before, then the file of its name. */
+  #inOrder (ids, source) {
+    const path = relative(process.cwd(), source)
+    const { tests } = this.#groups.find(({ sources }) => sources.some((start) => path.startsWith(start)))
+    const kills = this.#killsOf(source)
+    const rank = ({ id, file }) => (kills.get(id) ?? 0) + (file.endsWith(`/${basename(path, '.ts')}.test.ts`) ? 0.5 : 0)
+    return ids.map((id) => this.#tests.get(id)).filter(({ file }) => tests.includes(file)).sort((one, two) => rank(two) - rank(one))
+  }
+
+  /** Imports the files, whose tests register themselves on tap's root; here they are only noted down. */
+  async #load () {
+    if (this.#tests !== undefined) return
+    this.#tests = new Map()
+    const { forget } = await importCompiled('test/helpers/log.ts')
+    this.#forgetLog = forget
+    const { Test, t: root } = await importTap()
+    this.#Test = Test
+    for (const file of new Set(this.#groups.flatMap(({ tests }) => tests))) {
+      root.test = (name, ...rest) => {
+        if (this.#except.includes(name)) return
+        const id = `${file} › ${name}`
+        const options = typeof rest[0] === 'object' ? rest[0] : {}
+        this.#tests.set(id, { id, file, options, run: rest.at(-1) })
+      }
+      await importCompiled(file)
+    }
+  }
+
+  async #run ({ id, file, options, run }) {
+    const result = { id, name: id, fileName: resolve(file) }
+    if (options.skip) return { ...result, status: TestStatus.Skipped, timeSpentMs: 0 }
+    this.#forgetLog()
+    mutants.currentTestId = id
+    const startedAt = performance.now()
+    const failure = await this.#failureOf(id, run)
+    mutants.currentTestId = undefined
+    const timeSpentMs = performance.now() - startedAt
+    if (failure === undefined) return { ...result, status: TestStatus.Success, timeSpentMs }
+    return { ...result, status: TestStatus.Failed, failureMessage: failure, timeSpentMs }
+  }
+
+  /** Why the test failed, or `undefined` where it passed. */
+  async #failureOf (name, run) {
+    const stray = []
+    const note = (error) => { stray.push(String(error)) }
+    process.on('uncaughtException', note).on('unhandledRejection', note)
+    const test = new this.#Test({ name, timeout: TEST_TIMEOUT, cb: async (t) => { await run(t) } })
+    const { ok, failures } = await new Promise((resolve) => {
+      test.on('complete', resolve).resume()
+      test.runMain(() => {})
+    })
+    test.setTimeout(0)
+    process.off('uncaughtException', note).off('unhandledRejection', note)
+    const reasons = [...(ok ? [] : failures ?? []).map((failure) => failure.fullname ?? failure.name), ...stray]
+    this.#isDirty ||= reasons.some((reason) => reason.includes('timeout!'))
+    if (ok && stray.length === 0) return undefined
+    return reasons[0] ?? 'it failed'
+  }
+}
+
+/**
+ * Not imported above, for Stryker's main process loads this file, too, and tap would end it as a test that takes too long.
+ * It also tells its parent process how long it may take, and Stryker, which is that, does not understand.
+ */
+async function importTap () {
+  const { send } = process
+  process.send = undefined
+  const tap = await import('tap')
+  tap.t.setTimeout(0)
+  process.send = send
+  return tap
+}
+
+/** In the copy that Stryker mutates, every source has its JavaScript beside it. */
+async function importCompiled (file) {
+  return await import(pathToFileURL(resolve(file.replace(/\.ts$/, '.js'))).href)
+}
+
+export const strykerPlugins = [declareClassPlugin(PluginKind.TestRunner, 'tap-in-process', TapInProcess)]
