@@ -4,7 +4,7 @@ import { buildApp } from './helpers/app.ts'
 import type { Answer, Browser } from './helpers/browser.ts'
 import { countingStorage } from './helpers/counting-storage.ts'
 import { countingRandom } from './helpers/random.ts'
-import { leaning, median } from './helpers/statistics.ts'
+import { distance, distanceByChance, quantile, type Pair } from './helpers/statistics.ts'
 
 const MAIL = 'anna@example.com'
 const SHORT = '000007'
@@ -148,9 +148,7 @@ t.test('where users are not made, the answer comes before the mail is out', asyn
 
 const PAIRS = 300
 /** A smaller difference is nobody's to see through a network: a row that is found costs the driver some microseconds. */
-const SHARE = 0.03
-
-type Pair = readonly [number, number]
+const SHARE = 0.05
 
 /**
  * What the server takes, in milliseconds, for an address without an account and one with, in pairs one right after the
@@ -200,29 +198,19 @@ async function timings (t: Test, pairs: number) {
   return measured
 }
 
-/**
- * Whether the times of an address without an account tell it: they lean to one side more than chance does once in ten
- * thousand runs, and by more than those of known addresses differ in the same run. A machine that is busy makes it see less,
- * and never see what is not there.
- */
-function tells ({ unknown, known }: { unknown: readonly Pair[], known: readonly Pair[] }): { tells: boolean, text: string } {
-  const differences = (pairs: readonly Pair[]) => pairs.map(([one, other]) => one - other)
-  const difference = Math.abs(median(differences(unknown)))
-  const usual = median(known.flat())
-  const deviations = leaning(differences(unknown))
-  return {
-    tells: deviations > 4 && difference > SHARE * usual && difference > Math.abs(median(differences(known))),
-    text: `${us(difference)} of ${us(usual)}, ${deviations.toFixed(1)} standard deviations`
-  }
-}
-
 function us (milliseconds: number): string {
   return `${Math.round(milliseconds * 1000)} µs`
 }
 
+// Speed is promised nowhere; that it tells nothing is. A busy machine makes this see less, and never what is not there.
 t.test('whose an address is cannot be told by the time of the answer', async (t) => {
-  for (const [route, pairs] of Object.entries(await timings(t, PAIRS))) {
-    const result = tells(pairs)
-    t.equal(result.tells, false, `${route}: ${result.text}`)
+  for (const [route, { unknown, known }] of Object.entries(await timings(t, PAIRS))) {
+    // The median, and the fast ones: whatever else the machine does only adds to a time, so they show a difference best.
+    for (const share of [0.5, 0.2]) {
+      const seen = distance(unknown, share)
+      const usual = quantile(known.flat(), share)
+      const meaningless = Math.max(SHARE * usual, distance(known, share), 1.25 * distanceByChance(unknown, share))
+      t.ok(seen <= meaningless, `${route}: ${us(seen)} of ${us(usual)} at ${share}, where ${us(meaningless)} mean nothing`)
+    }
   }
 })
