@@ -187,3 +187,11 @@ t.test('a request id that the server could not have made is not looked up', asyn
     t.notOk(calls.includes('tryCode') || calls.includes('findChallenge'), id)
   }
 })
+
+t.test('a body that does not fit is told where and why, in the words of the schema', async (t) => {
+  const { browser } = await watchedApp(t, {})
+  const told = async (url: string, body: string | object) => (await post(browser(), url, body)).body.message
+  t.equal(await told(verify, { email: MAIL, code: 123456 }), 'body/code expected string')
+  t.equal(await told(request, { email: MAIL, role: 'admin' }), 'body/role is not expected here')
+  t.match(await told(request, '[]'), /^body [Ee]xpected object/)
+})
