@@ -23,7 +23,7 @@ const groups = [
     sources: ['src/http/'],
     tests: [
       'test/host/cookies.test.ts', 'test/host/cookie-plugin.test.ts', 'test/host/cross-site.test.ts', 'test/host/content-types.test.ts',
-      'test/host/compilers.test.ts', 'test/host/error-handler.test.ts', 'test/host/guards.test.ts', 'test/host/lifecycle.test.ts',
+      'test/host/compilers.test.ts', 'test/host/openapi.test.ts', 'test/host/openapi-compilers.test.ts', 'test/host/error-handler.test.ts', 'test/host/guards.test.ts', 'test/host/lifecycle.test.ts',
       'test/host/refresh-delivery.test.ts', 'test/hostile-input.test.ts', 'test/request-otp.test.ts'
     ]
   },
@@ -34,7 +34,8 @@ const groups = [
   {
     sources: ['src/flows/'],
     tests: [
-      'test/login.test.ts', 'test/verify-otp.test.ts', 'test/request-otp.test.ts', 'test/refresh.test.ts', 'test/users.test.ts',
+      'test/login.test.ts', 'test/events.test.ts', 'test/verify-otp.test.ts', 'test/request-otp.test.ts', 'test/refresh.test.ts', 'test/users.test.ts',
+      'test/hostile-input.test.ts',
       'test/delivery.test.ts', 'test/cleanup.test.ts', 'test/token-claims.test.ts', 'test/storage-faults.test.ts',
       'test/host/otp-auth.test.ts', 'test/host/refresh-delivery.test.ts'
     ]

@@ -138,6 +138,7 @@ t.test('whatever a mailer throws is a rejected mail, awaited or not, and no unha
   const unreadable = Object.defineProperty(new Error('unreadable'), 'message', { get () { throw new Error('in a getter') } })
   const thrown = [
     null, undefined, 'text', Symbol('symbol'), Object.create(null), { code: 5 }, Object.freeze(new Error('frozen')), unreadable,
+    Object.assign(new Error('of an SMTP server'), { code: 550 }),
     Object.assign(new Error('of an SDK'), { message: { reason: 'not a text' } }), Object.assign(new Error('none'), { message: undefined })
   ]
   for (const error of thrown) {

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { buildApp, wrongCode } from './helpers/app.ts'
 import { Browser } from './helpers/browser.ts'
+import { logged } from './helpers/log.ts'
 
 const EMAIL = 'anna@example.com'
 
@@ -52,4 +53,11 @@ t.test('a guess of another length is told the tries that are left after the wron
   await anna.requestOtp(EMAIL)
   await anna.verifyOtp(EMAIL, wrongCode(codeFor(EMAIL)))
   t.match(await anna.verifyOtp(EMAIL, '1'), { status: 401, body: { attemptsRemaining: 4 } })
+})
+
+t.test('without a listener events are logged, and nothing is said to have failed', async (t) => {
+  const { browser, codeFor } = await buildApp(t, { onEvent: undefined })
+  await browser().login(EMAIL, codeFor)
+  t.ok(logged(/"otp\.verified"/).length > 0)
+  t.same(logged(/onEvent failed/), [])
 })

@@ -264,3 +264,15 @@ t.test('an access token that outlives its idle session is refused', async (t) =>
   app.clock.advance(1)
   t.equal((await anna.get('/me', token)).status, 401)
 })
+
+t.test('a refresh token ends with its own expiry, though its step is still in grace and its session lives on', async (t) => {
+  const app = await buildApp(t, { refreshTokenLifetime: 40, refreshGracePeriod: 30 })
+  const anna = app.browser()
+  await anna.login('anna@example.com', app.codeFor)
+  const tab = copyOf(app, anna)
+  app.clock.advance(20)
+  t.equal((await anna.refresh()).status, 200)
+  app.clock.advance(25)
+  t.equal((await tab.refresh()).status, 401, 'five seconds past its expiry')
+  t.equal((await anna.refresh()).status, 200, 'which is no theft')
+})

@@ -338,3 +338,16 @@ t.test('nothing but true lets an address in: a promise that was forgotten, a tex
     t.same(mails, [])
   }
 })
+
+t.test('the reserve opens once the cool-down of the mailbox is over, and not before', async (t) => {
+  const { browser, clock } = await buildApp(t, { sendBudget: { perHour: 100, perDay: 2, reservePerDay: 2 }, otpLength: 8 })
+  const ask = (network: number) => browser(`10.0.${network}.1`).requestOtp('anna@example.com')
+  await ask(1)
+  clock.advance(60)
+  t.equal((await ask(2)).status, 200, 'the last of the day')
+  t.match(await ask(3), { status: 429 })
+  clock.advance(59)
+  t.match(await ask(3), { status: 429 })
+  clock.advance(1)
+  t.equal((await ask(3)).status, 200)
+})

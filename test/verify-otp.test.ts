@@ -289,7 +289,8 @@ t.test('a right code ends the device\'s failures in a row, too', async (t) => {
   const app = await buildApp(t, { failureBudget: { perDay: 100, inARow: 4 }, otpLength: 7 })
   const owner = app.browser()
   await owner.login('anna@example.com', app.codeFor)
-  for (let login = 0; login < 2; login++) {
+  // The third would be the seventh failure in a row, and its code a long one.
+  for (let login = 0; login < 3; login++) {
     app.clock.advance(60)
     t.equal((await owner.requestOtp('anna@example.com')).body.code_length, 7)
     await fail(app, owner, 'anna@example.com', 3)
@@ -321,4 +322,32 @@ t.test('where the new session fails the browser keeps the one that it has', asyn
   fails = false
   t.equal((await anna.get('/me', token)).status, 200)
   t.equal((await anna.refresh()).status, 200)
+})
+
+t.test('an id that has ended or was used counts as none: a newer code opens, and nothing is told of the old request', async (t) => {
+  for (const end of ['expired', 'used'] as const) {
+    const { browser, codeFor, clock } = await buildApp(t)
+    const { request_id: id } = (await browser().requestOtp('anna@example.com')).body
+    if (end === 'used') t.equal((await browser().verifyOtp('anna@example.com', codeFor('anna@example.com'), { request_id: id })).status, 200)
+    clock.advance(end === 'used' ? 60 : 600)
+    const late = await browser().verifyOtp('anna@example.com', '000000', { request_id: id })
+    t.match(late, { status: 401, body: { attemptsRemaining: undefined } }, end)
+    await browser().requestOtp('anna@example.com')
+    t.equal((await browser().verifyOtp('anna@example.com', codeFor('anna@example.com'), { request_id: id })).status, 200, end)
+  }
+})
+
+t.test('a second click with the older code charges nobody while a newer request is alive', async (t) => {
+  const app = await buildApp(t)
+  const { browser, codeFor, clock } = app
+  const anna = browser()
+  const { request_id: id } = (await anna.requestOtp('anna@example.com')).body
+  const older = codeFor('anna@example.com')
+  clock.advance(60)
+  await anna.requestOtp('anna@example.com')
+  t.equal((await anna.verifyOtp('anna@example.com', older)).status, 200)
+  clock.advance(60)
+  await browser().requestOtp('anna@example.com')
+  t.equal((await browser().verifyOtp('anna@example.com', older, { request_id: id })).status, 401)
+  t.equal(failures(app), undefined)
 })

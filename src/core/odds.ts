@@ -19,7 +19,8 @@ interface OddsInput {
 export function guessingOdds ({ otpLength, otpExpiry, maxOtpAttempts, cooldown, sendBudget, failureBudget }: OddsInput): number {
   // Windows are fixed, so ten minutes may see the end of one hour's budget and the beginning of the next one's; the reserve
   // comes on top, one cool-down apart like the rest.
-  const byCooldown = cooldown === 0 ? Infinity : Math.floor(otpExpiry / cooldown) + 1
+  // Without a cool-down nothing bounds them here: the quotient is infinite.
+  const byCooldown = Math.floor(otpExpiry / cooldown) + 1
   const codesOut = Math.min(Math.min(2 * sendBudget.perHour, sendBudget.perDay) + sendBudget.reservePerDay, byCooldown)
   return (failureBudget.perDay + codesOut * maxOtpAttempts) * 2 / 10 ** otpLength
 }

@@ -18,6 +18,8 @@ t.test('IPv4 mapped into IPv6 is IPv4, however it is written', async (t) => {
     '::ffff:192.0.2.77', '::FFFF:192.0.2.77', '::ffff:c000:24d', '::ffff:c000:024d', '0:0:0:0:0:ffff:192.0.2.77', '0:0:0:0:0:ffff:c000:24d',
     '0000:0000:0000:0000:0000:ffff:c000:024d', '::0:ffff:192.0.2.77'
   ])
+  same(t as Test, '198.51.100.0/24', ['::ffff:198.51.100.7', '::ffff:c633:6407'])
+  same(t as Test, '1:0:0:0::/56', ['1::ffff:198.51.100.7', '1::ffff:c633:6407'])
   t.not(networkOf('::ffff:198.51.100.1'), networkOf('::ffff:192.0.2.1'), 'not all of them in one network')
 })
 
