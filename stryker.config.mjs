@@ -8,7 +8,7 @@ const groups = [
   {
     sources: ['src/core/tokens.ts', 'src/core/keys.ts', 'src/http/jwt.ts', 'src/http/bearer.ts'],
     tests: [
-      'test/core/keys.test.ts', 'test/tokens.test.ts', 'test/token-claims.test.ts', 'test/token-spelling.test.ts',
+      'test/core/keys.test.ts', 'test/core/tokens.test.ts', 'test/tokens.test.ts', 'test/token-claims.test.ts', 'test/token-spelling.test.ts',
       'test/host/guards.test.ts', 'test/host/jwt.test.ts', 'test/host/instances.test.ts', 'test/host/refresh-delivery.test.ts'
     ]
   },
@@ -34,7 +34,7 @@ const groups = [
   {
     sources: ['src/flows/'],
     tests: [
-      'test/login.test.ts', 'test/events.test.ts', 'test/verify-otp.test.ts', 'test/request-otp.test.ts', 'test/refresh.test.ts', 'test/users.test.ts',
+      'test/statements.test.ts', 'test/login.test.ts', 'test/events.test.ts', 'test/verify-otp.test.ts', 'test/request-otp.test.ts', 'test/refresh.test.ts', 'test/users.test.ts',
       'test/hostile-input.test.ts',
       'test/delivery.test.ts', 'test/cleanup.test.ts', 'test/token-claims.test.ts', 'test/storage-faults.test.ts',
       'test/host/otp-auth.test.ts', 'test/host/refresh-delivery.test.ts'
@@ -43,7 +43,7 @@ const groups = [
   {
     sources: ['src/storage/'],
     tests: [
-      'test/users.test.ts', 'test/storage/sqlite.test.ts', 'test/storage/users-table.test.ts', 'test/storage-faults.test.ts',
+      'test/statements.test.ts', 'test/users.test.ts', 'test/storage/sqlite.test.ts', 'test/storage/users-table.test.ts', 'test/storage-faults.test.ts',
       'test/verify-otp.test.ts', 'test/request-otp.test.ts'
     ]
   }

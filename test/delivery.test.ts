@@ -176,3 +176,11 @@ t.test('a listener that throws an error which cannot be logged stops nothing', a
   t.same(unhandled, [])
   t.ok(logged(/cannot be logged/).length > 0)
 })
+
+t.test('behind the answer, too, a mail that went out is no failure', async (t) => {
+  const { app, browser, events, mails } = await buildApp(t, { autoCreateUser: true, awaitDelivery: false })
+  t.equal((await browser().requestOtp('anna@example.com')).status, 200)
+  await app.close()
+  t.equal(mails.length, 1)
+  t.same(events.filter(({ type }) => type === 'delivery.failed'), [])
+})

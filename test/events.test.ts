@@ -1,7 +1,8 @@
 import t from 'tap'
-import { buildApp, wrongCode } from './helpers/app.ts'
+import { buildApp, openDatabase, withVerbs, wrongCode } from './helpers/app.ts'
 import { Browser } from './helpers/browser.ts'
-import { logged } from './helpers/log.ts'
+import { forget, logged } from './helpers/log.ts'
+import { drizzleStorage } from '../src/storage/drizzle/sqlite.ts'
 
 const EMAIL = 'anna@example.com'
 
@@ -31,7 +32,22 @@ t.test('a failure budget that is spent is told once: by the failure that spends 
 })
 
 t.test('a theft is told once, however many stolen tokens come back at once', async (t) => {
-  const { app, browser, codeFor, clock, events } = await buildApp(t)
+  const { client, db } = openDatabase()
+  t.teardown(() => client.close())
+  const real = drizzleStorage(db)
+  let awaited = 0
+  let letGo = () => {}
+  const together = new Promise<void>((resolve) => { letGo = resolve })
+  const storage = withVerbs(real, {
+    loadSession: async (keys) => {
+      const loaded = await real.loadSession(keys)
+      // All of them have seen the session alive before one of them ends it.
+      if (awaited > 0 && --awaited === 0) letGo()
+      if (awaited > 0) await together
+      return loaded
+    }
+  })
+  const { app, browser, codeFor, clock, events } = await buildApp(t, { storage })
   const anna = browser()
   await anna.login(EMAIL, codeFor)
   const thieves = [1, 2, 3].map(() => {
@@ -43,6 +59,7 @@ t.test('a theft is told once, however many stolen tokens come back at once', asy
     clock.advance(60)
     t.equal((await anna.refresh()).status, 200)
   }
+  awaited = thieves.length
   t.same((await Promise.all(thieves.map((thief) => thief.refresh()))).map(({ status }) => status), [401, 401, 401])
   t.equal(events.filter(({ type }) => type === 'session.theft').length, 1)
 })
@@ -60,4 +77,29 @@ t.test('without a listener events are logged, and nothing is said to have failed
   await browser().login(EMAIL, codeFor)
   t.ok(logged(/"otp\.verified"/).length > 0)
   t.same(logged(/onEvent failed/), [])
+})
+
+t.test('what an operator should look at is logged as a warning, with the event; the daily round is not', async (t) => {
+  forget()
+  const { app, browser, codeFor, clock } = await buildApp(t, { failureBudget: { perDay: 1 }, rateLimit: { logout: { max: 1 } } })
+  const anna = browser()
+  await anna.login(EMAIL, codeFor)
+  const thief = new Browser(app, '198.51.100.1')
+  for (const [name, value] of anna.cookies) thief.cookies.set(name, value)
+  for (let step = 0; step < 2; step++) {
+    clock.advance(60)
+    await anna.refresh()
+  }
+  await thief.refresh()
+  await browser().requestOtp(EMAIL)
+  await browser().verifyOtp(EMAIL, wrongCode(codeFor(EMAIL)))
+  for (let n = 0; n < 2; n++) await browser().logout()
+  const lines = logged(/"otpAuth"/).map((line) => JSON.parse(line))
+  for (const { level, otpAuth, msg } of lines) {
+    t.equal(msg, otpAuth.type)
+    t.equal(level, ['failure-budget.spent', 'session.theft', 'ip.limited'].includes(msg) ? 40 : 30, msg)
+  }
+  t.same([...new Set(lines.map(({ msg }) => msg))].sort(), [
+    'failure-budget.spent', 'ip.limited', 'otp.failed', 'otp.requested', 'otp.verified', 'session.refreshed', 'session.theft'
+  ])
 })

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { buildApp, openDatabase, withVerbs, wrongCode } from './helpers/app.ts'
 import { spyStorage } from './helpers/spy-storage.ts'
+import { createKeyring } from '../src/core/subject.ts'
 import { drizzleStorage } from '../src/storage/drizzle/sqlite.ts'
 
 const HOUR = 3600
@@ -350,4 +351,45 @@ t.test('the reserve opens once the cool-down of the mailbox is over, and not bef
   t.match(await ask(3), { status: 429 })
   clock.advance(1)
   t.equal((await ask(3)).status, 200)
+})
+
+t.test('a network is new to a mailbox again a day after its last mail to it, to the millisecond', async (t) => {
+  const { browser, clock } = await buildApp(t, { sendBudget: { perHour: 100, perDay: 3, reservePerDay: 2 }, otpLength: 8 })
+  const ask = async (network: number) => (await browser(`10.0.${network}.1`).requestOtp('anna@example.com')).status
+  // The last mail of a day, then all mails of the next.
+  t.equal(await ask(1), 200)
+  clock.advance(DAY - 60)
+  t.equal(await ask(2), 200)
+  clock.advance(60)
+  for (const network of [3, 4, 5]) {
+    t.equal(await ask(network), 200)
+    clock.advance(60)
+  }
+  clock.advance(DAY - 60 - 180 - 0.001)
+  t.equal(await ask(2), 429)
+  clock.advance(0.001)
+  t.equal(await ask(2), 200)
+})
+
+t.test('a network that is known to the mailbox touches the reserve not even for a moment', async (t) => {
+  const { client, db } = openDatabase()
+  t.teardown(() => client.close())
+  const real = drizzleStorage(db)
+  const taken: string[] = []
+  const storage = withVerbs(real, {
+    takeBudget: async (take) => {
+      taken.push(take.key)
+      return await real.takeBudget(take)
+    }
+  })
+  const { browser, clock } = await buildApp(t, { storage, sendBudget: { perHour: 100, perDay: 2, reservePerDay: 2 }, otpLength: 8 })
+  const reserve = createKeyring('otp_auth').reserveOfMailbox('anna@example.com')
+  const ask = async (network: number) => (await browser(`10.0.${network}.1`).requestOtp('anna@example.com')).status
+  for (const [network, status] of [[1, 200], [2, 200], [1, 429]] as const) {
+    t.equal(await ask(network), status)
+    clock.advance(60)
+  }
+  t.notOk(taken.includes(reserve))
+  t.equal(await ask(3), 200)
+  t.ok(taken.includes(reserve))
 })

@@ -351,3 +351,14 @@ t.test('a second click with the older code charges nobody while a newer request 
   t.equal((await browser().verifyOtp('anna@example.com', older, { request_id: id })).status, 401)
   t.equal(failures(app), undefined)
 })
+
+t.test('what a device fails counts for strangers, too: a stolen one buys them no more guesses', async (t) => {
+  const app = await buildApp(t, { failureBudget: { perDay: 5 } })
+  const owner = app.browser()
+  await owner.login('anna@example.com', app.codeFor)
+  app.clock.advance(60)
+  await owner.requestOtp('anna@example.com')
+  await fail(app, owner, 'anna@example.com', 5)
+  app.clock.advance(60)
+  t.equal((await app.browser('203.0.114.1').requestOtp('anna@example.com')).body.code_length, 13)
+})

@@ -57,7 +57,7 @@ function canonical (address: string, localPart: RegExp): EmailResult {
 
 function asciiDomain (typed: string): string | undefined {
   const lower = lowerCaseAscii(typed)
-  if (!DOMAIN.test(lower) || lower.endsWith('.')) return undefined
+  if (!DOMAIN.test(lower)) return undefined
   const domain = domainToASCII(lower)
   const labels = domain.split('.')
   if (labels.length < 2 || isIP(domain) !== 0 || !labels.every((label) => LABEL.test(label))) return undefined

@@ -30,7 +30,7 @@ export function normalizeCode (typed: string): string {
 function asciiDigit (digit: string): string {
   const point = digit.codePointAt(0)!
   let first = point
-  while (/^\p{Nd}$/u.test(String.fromCodePoint(first - 1))) first--
+  while (/\p{Nd}/u.test(String.fromCodePoint(first - 1))) first--
   return String((point - first) % 10)
 }
 

@@ -40,7 +40,7 @@ export function createKeyring (name: string): Keyring {
 function mailboxOf (email: string): string {
   const at = email.lastIndexOf('@')
   const domain = email.slice(at + 1)
-  const local = email.slice(0, at).replace(/(?<=.)\+.*$/, '')
+  const local = email.slice(0, at).replace(/(?<=.)\+.*/, '')
   return domain === 'gmail.com' || domain === 'googlemail.com'
     ? `${local.replaceAll('.', '')}@gmail.com`
     : `${local}@${domain}`

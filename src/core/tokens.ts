@@ -48,7 +48,8 @@ interface TokenOptions {
 }
 
 export function createTokens ({ access, refresh, issuer, audience, clock, random }: TokenOptions): Tokens {
-  const instance = { ...(issuer !== undefined && { iss: issuer }), ...(audience !== undefined && { aud: audience }) }
+  // JSON leaves out what is undefined.
+  const instance = { iss: issuer, aud: audience }
 
   function standardClaims (type: 'access' | 'refresh', userId: string, sessionId: string, expiresAt: number) {
     return {

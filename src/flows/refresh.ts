@@ -36,7 +36,7 @@ async function loadLive (flow: Flow, keys: { sessionId: string, userId: string }
 
 /** The last rotation is so near that the step before the current one may still be on its way. */
 function isInGrace ({ options }: Flow, { rotatedAt }: Session, arrivedAt: number): boolean {
-  return rotatedAt !== null && arrivedAt - rotatedAt <= options.refreshGracePeriod
+  return arrivedAt - (rotatedAt ?? -Infinity) <= options.refreshGracePeriod
 }
 
 function isExpected (flow: Flow, session: Session, seq: number, arrivedAt: number): boolean {

@@ -26,13 +26,13 @@ const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema }) => {
   return (value) => {
     if (compiled.Check(value)) return { value }
     const first = compiled.Errors(value).First()!
-    return { error: [{ keyword: 'type', instancePath: first.path, schemaPath: '', params: {}, message: describe(first.path, first.message) }] }
+    return { error: [{ keyword: 'type', instancePath: first.path, schemaPath: '', params: {}, message: describe(first.message) }] }
   }
 }
 
 /** Fastify puts "body" and the path before the message. */
-function describe (path: string, message: string): string {
-  return path === '' ? message : message.replace(/^Expected/, 'expected').replace('Unexpected property', 'is not expected here')
+function describe (message: string): string {
+  return message.replace('Expected', 'expected').replace('Unexpected property', 'is not expected here')
 }
 
 /** The response schemas only describe: what goes out is what the handler, or a host's error handler, answered. */

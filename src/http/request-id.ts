@@ -4,5 +4,5 @@ const REQUEST_ID = /^[\w-]{22}$/
 /** The request id that a client carries: the body's wins over the cookie's. */
 export function carriedRequestId (fromBody: string | undefined, fromCookie: string | undefined): string | undefined {
   const id = fromBody ?? fromCookie
-  return id !== undefined && REQUEST_ID.test(id) ? id : undefined
+  return REQUEST_ID.test(id ?? '') ? id : undefined
 }

@@ -4,7 +4,7 @@ import { DAY, HOUR, MINUTE, SECOND, parseDuration } from '../../src/core/duratio
 t.test('numbers are seconds, strings carry their unit, and milliseconds come out', async (t) => {
   const lengths: Array<[unknown, number]> = [
     [0, 0], [1, SECOND], [60, MINUTE], [0.5, 500], [1.0004, SECOND], ['0s', 0], ['1s', SECOND], ['30s', 30 * SECOND], ['15m', 15 * MINUTE],
-    ['15 m', 15 * MINUTE], ['12h', 12 * HOUR], ['7d', 7 * DAY], ['1.5h', 90 * MINUTE], ['0.5d', 12 * HOUR], ['007s', 7 * SECOND]
+    ['15 m', 15 * MINUTE], ['12h', 12 * HOUR], ['7d', 7 * DAY], ['1.5h', 90 * MINUTE], ['1.25h', 75 * MINUTE], ['0.5d', 12 * HOUR], ['007s', 7 * SECOND]
   ]
   for (const [given, expected] of lengths) t.equal(parseDuration(given), expected, JSON.stringify(given))
   t.strictSame([SECOND, MINUTE, HOUR, DAY], [1000, 60 * SECOND, 60 * MINUTE, 24 * HOUR])

@@ -95,6 +95,7 @@ t.test('the host\'s own normalizeEmail decides the spelling, and we check what i
   t.same(by('Anna@Example.COM'), { email: 'Anna@example.com' }, 'a local part as the host spells it, a domain as we do')
   t.same(by('müller@example.com'), { email: 'müller@example.com' }, 'letters beyond ASCII are allowed now')
   t.same(by('用户@例え.テスト'), { email: '用户@xn--r8jz45g.xn--zckzah' })
+  for (const local of ['élan.ève', 'e\u0301lan.e\u0301ve', 'a.1', 'a.b.c', '१.२']) t.same(by(`${local}@example.com`), { email: `${local}@example.com` })
   t.same(readEmail(' a.b@GMAIL.com', (typed) => typed.trim().replace('.', '')), { email: 'ab@gmail.com' }, 'it is given the text as it was typed')
   for (const returned of [undefined, null, 1, true, ['a@x.io'], { email: 'a@x.io' }, Promise.resolve('a@x.io'), '']) {
     t.match(by(returned), { reason: String }, `returned ${String(returned)}`)
@@ -123,4 +124,18 @@ t.test('an address that was read reads as itself, whatever was typed', async (t)
     if (!/^[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[a-z0-9.-]+\.[a-z0-9-]+$/.test(once)) t.fail(`${JSON.stringify(once)} is not plain`)
   }
   t.ok(accepted > 500, `${accepted} addresses were read`)
+})
+
+t.test('a refusal says what does not fit, in words that end the sentence "email …"', async (t) => {
+  const reasons = {
+    'has invisible characters': ['a\u200B@x.io', 'a\u200B@@x.io'],
+    'must be one address with one "@"': ['', 'anna', '@x.io', 'a@b@x.io', 'a@'.repeat(200)],
+    'has characters before the "@" that are not allowed': ['a b@x.io', 'ä@x.io', `${'a'.repeat(65)}@x.io`, 'a b@localhost'],
+    'must have a domain name after the "@"': ['a@', 'a@localhost', 'a@x.io.', 'a@1.2.3.4'],
+    'must not be longer than 254 characters': [`a@${`${'x'.repeat(60)}.`.repeat(4)}${'x'.repeat(9)}`]
+  }
+  for (const [reason, addresses] of Object.entries(reasons)) {
+    for (const typed of addresses) t.same(readEmail(typed), { reason }, typed)
+  }
+  for (const host of [() => { throw new Error('no') }, () => 1 as unknown as string]) t.same(readEmail('a@x.io', host), { reason: 'is refused' })
 })

@@ -21,3 +21,10 @@ t.test('the keys of a secret are the same in every process, and stand in the ord
     t.strictSame(rotated[purpose], [...deriveKeys([TWO], 'otp_auth')[purpose], ...deriveKeys([ONE], 'otp_auth')[purpose]])
   }
 })
+
+t.test('keys are the same in every version: another label would end every session and code', async (t) => {
+  const keys = deriveKeys([ONE], 'otp_auth')
+  t.strictSame(PURPOSES.map((purpose) => keys[purpose][0]!.subarray(0, 9).toString('base64url')), [
+    '2zLGKYhMP7Us', 'm5Xa2a5vQ2gL', 'ry7EH9plS89h', 'ATMjxbrfUKMf'
+  ])
+})

@@ -43,7 +43,7 @@ t.test('compressed groups are zeros where they stand', async (t) => {
 
 t.test('a host is one IPv4 address, or a /64 of IPv6', async (t) => {
   const hosts: Record<string, string[]> = {
-    '192.0.2.77': ['192.0.2.77', '::ffff:192.0.2.77', '::FFFF:c000:24d', '0:0:0:0:0:ffff:192.0.2.77'],
+    '192.0.2.77': ['192.0.2.77', '::ffff:192.0.2.77', '::ffff:192.0.2.77%eth0', '::FFFF:c000:24d', '0:0:0:0:0:ffff:192.0.2.77'],
     '192.0.2.78': ['192.0.2.78'],
     '2001:db8:1:abcd::/64': ['2001:db8:1:abcd::1', '2001:0DB8:0001:ABCD:ffff:ffff:ffff:ffff', '2001:db8:1:abcd:1:2:192.0.2.1', '2001:db8:1:abcd::1%eth0'],
     '2001:db8:1:abce::/64': ['2001:db8:1:abce::1'],

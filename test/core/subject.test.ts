@@ -54,3 +54,16 @@ t.test('keys of different kinds, networks, devices and instances never meet', as
   const all = ['otp_auth', 'admin', ''].flatMap(keysOf)
   t.equal(new Set(all).size, all.length)
 })
+
+t.test('keys are the same in every version: another spelling would forget every budget and end every code', async (t) => {
+  const email = 'v.x+tag@gmail.com'
+  t.strictSame([
+    keyring.subject(email), ...mailKeys(email), keyring.failures('subject'), keyring.failuresOfDevice('subject', 'device'), keyring.unboundGuesses('subject')
+  ], [
+    '_ZeLctY86kxkkHTfF4QJRkSG8dm10a-8k_4MB5GG4Zs', 'eJs2ZO6FXal18yx8qfqEq7h5JvdQQb2l2wjw3LEU8pU',
+    'TZZyONXZcIXgQFdICYZLkTAVEBPz7COx5iKZXO3IWxA', 'dvH6ZLLLWvMk2p45SISNEwVV_A0PeBPz5DqXpAWRWGg',
+    'v1nonPS3bZhMoyKxy2giVQSWP0BZuSBPPKCXPggHonw', 'CztLHYhzrOOXcl19N87gz1fwvBn0cVxfPWnYcOCDfe0',
+    'EiyJLa_z1LPjvKwQRFEcj_J4Y8fD3vx_E6OS126V1Vs', 'VCl65HePfmBP85knTdmNmA5tJ6_16FIwZNXaw5PVQbs',
+    'gL4BIPdaRAdltl0Mo91r8pe3jj1wY8p2Y-93mZBzm-c'
+  ])
+})

@@ -114,14 +114,17 @@ t.test('what a callback of the host throws is an error, also where it is no Erro
   }
 })
 
-t.test('what is no Error reaches a handler that the host set before our registration', async (t) => {
+t.test('what is no Error reaches a handler that the host set before our registration, as it was thrown', async (t) => {
+  const all = ['a text', null, undefined]
   const seen: unknown[] = []
-  const { browser } = await buildApp(t, {
-    isAllowed: () => { throw 'a text' }, // eslint-disable-line no-throw-literal
-    before: (app) => { app.setErrorHandler((error, _request, reply) => { seen.push(error); reply.code(502).send({ problem: true }) }) }
-  })
-  t.match(await browser().requestOtp(ANNA), { status: 502, body: { problem: true } })
-  t.same(seen, ['a text'])
+  for (const thrown of all) {
+    const { browser } = await buildApp(t, {
+      isAllowed: () => { throw thrown },
+      before: (app) => { app.setErrorHandler((error, _request, reply) => { seen.push(error); reply.code(502).send({ problem: true }) }) }
+    })
+    t.match(await browser().requestOtp(ANNA), { status: 502, body: { problem: true } })
+  }
+  t.same(seen, all)
 })
 
 t.test('headers of an error that a callback of the host threw are not ours to send', async (t) => {

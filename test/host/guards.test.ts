@@ -176,6 +176,11 @@ t.test('a user that is gone is a bad token; storage that fails is 503 and the ha
   t.equal(ran, 0)
 })
 
+t.test('request.customClaims is declared, so that every request has one shape', async (t) => {
+  const { app } = await buildApp(t)
+  t.ok(app.hasRequestDecorator('customClaims'))
+})
+
 t.test('a guard that is missing, because register was not awaited, fails at boot in an array', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())

@@ -114,8 +114,9 @@ t.test('a request that is still being answered when the application closes has i
     }
   })
   const base = await app.listen({ host: '127.0.0.1', port: 0 })
+  // A connection kept alive would hold the server open for its keepAliveTimeout, 72 s.
   const answer = await fetch(`${base}/auth/request-otp`, {
-    method: 'POST', body: JSON.stringify({ email: ANNA }), headers: { 'content-type': 'application/json' }
+    method: 'POST', body: JSON.stringify({ email: ANNA }), headers: { 'content-type': 'application/json', connection: 'close' }
   })
   t.match(await answer.json(), { request_id: String })
   await turns()

@@ -44,7 +44,11 @@ for (const refreshTokenDelivery of ['cookie', 'both', 'body'] as const) {
       t.match(operation.operationId, /^otp_auth_(requestOtp|verifyOtp|refresh|logout)$/)
       for (const [status, { description, content }] of Object.entries<any>(operation.responses)) {
         t.not(description, 'Default Response', status)
-        t.ok(Object.keys(content['application/json'].examples).length > 0, status)
+        const { examples, schema } = content['application/json']
+        t.ok(Object.keys(examples).length > 0, status)
+        for (const { value } of Object.values<any>(examples)) t.notOk(Object.values(value).includes(undefined), status)
+        // A host's own error handler may say more.
+        if (status !== '200') t.equal(schema.additionalProperties, true, status)
       }
     }
     t.same([request.security, verify.security], [[], []])

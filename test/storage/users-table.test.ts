@@ -7,7 +7,7 @@ import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import t from 'tap'
 import * as mysql from '../../src/storage/drizzle/mysql.ts'
 import * as pg from '../../src/storage/drizzle/pg.ts'
-import { missingId, parseId } from '../../src/storage/drizzle/shared.ts'
+import { driverError, missingId, parseId, preparedByCount } from '../../src/storage/drizzle/shared.ts'
 import * as sqlite from '../../src/storage/drizzle/sqlite.ts'
 
 t.test('a users table that lacks a column is refused at once, and the error names the column', async (t) => {
@@ -38,8 +38,21 @@ t.test('the text of a token becomes an id of the column’s type, or no id: neve
 })
 
 t.test('an id is made where nobody else makes one: not for numbers, not past a default, not past the host’s own', async (t) => {
-  const { number, words, filled } = pgTable('users', { number: serial(), words: pgText(), filled: uuid().defaultRandom() })
+  const { number, bare, words, filled } = pgTable('users', { number: serial(), bare: bigint({ mode: 'number' }), words: pgText(), filled: uuid().defaultRandom() })
   t.match(missingId(words, {}), { id: /^[0-9a-f-]{36}$/ })
   t.not(missingId(words, {})['id'], missingId(words, {})['id'])
-  t.same([missingId(number, {}), missingId(filled, {}), missingId(words, { id: 'mine' })], [{}, {}, {}])
+  t.same([missingId(number, {}), missingId(bare, {}), missingId(filled, {}), missingId(words, { id: 'mine' })], [{}, {}, {}, {}])
+})
+
+t.test('a statement is prepared once for each number of secrets', async (t) => {
+  const prepared: number[] = []
+  const statement = preparedByCount((count) => prepared.push(count))
+  for (const count of [1, 2, 1, 2, 1]) t.equal(statement(count), count)
+  t.same(prepared, [1, 2])
+})
+
+t.test('the error of a driver is the innermost one', async (t) => {
+  const innermost = new Error('unique', { cause: 'no error' })
+  t.equal(driverError(new Error('outer', { cause: new Error('middle', { cause: innermost }) })), innermost)
+  t.equal(driverError(innermost), innermost)
 })
