@@ -43,7 +43,7 @@ const groups = [
   {
     sources: ['src/storage/'],
     tests: [
-      'test/statements.test.ts', 'test/users.test.ts', 'test/storage/sqlite.test.ts', 'test/storage/users-table.test.ts', 'test/storage-faults.test.ts',
+      'test/users.test.ts', 'test/storage/sqlite.test.ts', 'test/storage/users-table.test.ts', 'test/storage-faults.test.ts',
       'test/verify-otp.test.ts', 'test/request-otp.test.ts'
     ]
   }

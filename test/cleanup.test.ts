@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
-import { buildApp, openDatabase, START, withVerbs } from './helpers/app.ts'
+import { START, buildApp, openDatabase, openStorage, withVerbs } from './helpers/app.ts'
 import { drizzleStorage } from '../src/storage/drizzle/sqlite.ts'
 import { logged } from './helpers/log.ts'
 
@@ -28,9 +28,7 @@ t.test('cleanup removes what has been over for an hour, and says how many', asyn
 })
 
 t.test('ten thousand expired rows go in batches of at most a thousand, while logins go on', async (t) => {
-  const { db, client } = openDatabase()
-  t.teardown(() => client.close())
-  const real = drizzleStorage(db)
+  const { client, storage: real } = openStorage(t)
   const batches: number[] = []
   const storage = withVerbs(real, {
     removeExpired: async (removal) => {

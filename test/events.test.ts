@@ -1,8 +1,6 @@
 import t from 'tap'
-import { buildApp, openDatabase, withVerbs, wrongCode } from './helpers/app.ts'
-import { Browser } from './helpers/browser.ts'
+import { buildApp, openStorage, withVerbs, wrongCode } from './helpers/app.ts'
 import { forget, logged } from './helpers/log.ts'
-import { drizzleStorage } from '../src/storage/drizzle/sqlite.ts'
 
 const EMAIL = 'anna@example.com'
 
@@ -32,9 +30,7 @@ t.test('a failure budget that is spent is told once: by the failure that spends 
 })
 
 t.test('a theft is told once, however many stolen tokens come back at once', async (t) => {
-  const { client, db } = openDatabase()
-  t.teardown(() => client.close())
-  const real = drizzleStorage(db)
+  const { storage: real } = openStorage(t)
   let awaited = 0
   let letGo = () => {}
   const together = new Promise<void>((resolve) => { letGo = resolve })
@@ -50,11 +46,7 @@ t.test('a theft is told once, however many stolen tokens come back at once', asy
   const { app, browser, codeFor, clock, events } = await buildApp(t, { storage })
   const anna = browser()
   await anna.login(EMAIL, codeFor)
-  const thieves = [1, 2, 3].map(() => {
-    const thief = new Browser(app, '198.51.100.1')
-    for (const [name, value] of anna.cookies) thief.cookies.set(name, value)
-    return thief
-  })
+  const thieves = [1, 2, 3].map(() => anna.at(app, '198.51.100.1'))
   for (let step = 0; step < 2; step++) {
     clock.advance(60)
     t.equal((await anna.refresh()).status, 200)
@@ -84,8 +76,7 @@ t.test('what an operator should look at is logged as a warning, with the event; 
   const { app, browser, codeFor, clock } = await buildApp(t, { failureBudget: { perDay: 1 }, rateLimit: { logout: { max: 1 } } })
   const anna = browser()
   await anna.login(EMAIL, codeFor)
-  const thief = new Browser(app, '198.51.100.1')
-  for (const [name, value] of anna.cookies) thief.cookies.set(name, value)
+  const thief = anna.at(app, '198.51.100.1')
   for (let step = 0; step < 2; step++) {
     clock.advance(60)
     await anna.refresh()

@@ -80,8 +80,7 @@ async function logsInAndStays (t: Test, name: string, environment: NodeJS.Proces
   await first.stop()
 
   const second = await startExample(t, name, folder, environment)
-  const restored = new Browser(second.client, '127.0.0.1')
-  for (const [cookie, value] of browser.cookies) restored.cookies.set(cookie, value)
+  const restored = browser.at(second.client)
   const { status, body: { access_token: next } } = await restored.refresh()
   t.equal(status, 200)
   t.same((await restored.get('/me', next)).body, me.body)

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
-import { buildApp } from './helpers/app.ts'
+import { buildApp, openStorage } from './helpers/app.ts'
 import type { Answer, Browser } from './helpers/browser.ts'
-import { countingStorage } from './helpers/counting-storage.ts'
+import { spyStorage } from './helpers/spy-storage.ts'
 
 const hosts = {
   'a plain host': {},
@@ -55,8 +55,8 @@ const unknownFields = { isVerified: true, role: 'admin', is_verified: true, id: 
 
 /** An application whose storage, mailer and browser are watched, and what must be true after an attack. */
 async function watchedApp (t: Test, fastify: object) {
-  const { storage, calls, client } = countingStorage()
-  t.teardown(() => client.close())
+  const { storage: real } = openStorage(t)
+  const { storage, calls } = spyStorage(real)
   const { app, mails, browser } = await buildApp(t, { storage, fastify })
   calls.length = 0
   function nothingHappened (t: Test, answer: Answer): void {

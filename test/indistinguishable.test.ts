@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap'
 import type { OtpAuthOptions } from '../src/index.ts'
-import { buildApp } from './helpers/app.ts'
+import { buildApp, openStorage } from './helpers/app.ts'
 import type { Answer, Browser } from './helpers/browser.ts'
-import { countingStorage } from './helpers/counting-storage.ts'
+import { spyStorage } from './helpers/spy-storage.ts'
 import { countingRandom } from './helpers/random.ts'
 import { distance, distanceByChance, quantile, type Pair } from './helpers/statistics.ts'
 
@@ -49,8 +49,8 @@ function seen ({ status, body, headers, setCookies }: Answer, calls: string[], a
 
 /** Everything that somebody can try with an address who never sees its mails, step by step. */
 async function watch (t: Test, person: Person, { options, asksHost }: (typeof settings)[string]) {
-  const { storage, calls, client } = countingStorage()
-  t.teardown(() => client.close())
+  const { client, storage: real } = openStorage(t)
+  const { storage, calls } = spyStorage(real)
   const { row, isAllowed } = people[person]
   // Every code is of fives.
   const random = countingRandom(() => 5)

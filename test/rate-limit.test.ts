@@ -3,8 +3,7 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { drizzleStorage } from '../src/storage/drizzle/sqlite.ts'
-import { buildApp, openDatabase, wrongCode } from './helpers/app.ts'
+import { buildApp, openStorage, wrongCode } from './helpers/app.ts'
 import type { Answer } from './helpers/browser.ts'
 import { addInstance } from './helpers/instances.ts'
 import { logged } from './helpers/log.ts'
@@ -16,9 +15,8 @@ const TWO = { max: 2 }
 
 /** An application whose every call of storage is written down. */
 async function buildSpied (t: Test, options: Parameters<typeof buildApp>[1] = {}) {
-  const { db, client } = openDatabase()
-  t.teardown(() => client.close())
-  const { storage, calls } = spyStorage(drizzleStorage(db))
+  const { storage: real } = openStorage(t)
+  const { storage, calls } = spyStorage(real)
   return { ...await buildApp(t, { storage, ...options }), calls }
 }
 

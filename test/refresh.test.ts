@@ -1,20 +1,13 @@
 import t from 'tap'
-import { buildApp, withVerbs, openDatabase, type TestApp } from './helpers/app.ts'
+import { isLive } from '../src/flows/sessions.ts'
+import { buildApp, openStorage, withVerbs, type TestApp } from './helpers/app.ts'
 import type { Browser } from './helpers/browser.ts'
-import { drizzleStorage } from '../src/storage/drizzle/sqlite.ts'
 
 const DAY = 24 * 3600
 const COOKIE = '__Host-refresh_token'
 
 const session = ({ client }: TestApp) => client.prepare('select seq, rotated_at, revoked_at from otp_sessions').get() as
   { seq: number, rotated_at: number | null, revoked_at: number | null }
-
-/** The same browser as it was: it presents the refresh token that it held then. */
-function copyOf (app: TestApp, browser: Browser): Browser {
-  const copy = app.browser()
-  for (const [name, value] of browser.cookies) copy.cookies.set(name, value)
-  return copy
-}
 
 t.test('each refresh past the grace advances one step and starts the idle time anew', async (t) => {
   const app = await buildApp(t)
@@ -45,7 +38,7 @@ t.test('ten tabs that refresh over twenty seconds, each with the token it held, 
   const anna = app.browser()
   await anna.login('anna@example.com', app.codeFor)
   app.clock.advance(600)
-  const tabs = Array.from({ length: 10 }, () => copyOf(app, anna))
+  const tabs = Array.from({ length: 10 }, () => anna.at(app.app))
   for (const tab of tabs) {
     t.equal((await tab.refresh()).status, 200)
     app.clock.advance(2)
@@ -59,7 +52,7 @@ t.test('an answer that was lost logs nobody out', async (t) => {
   const app = await buildApp(t)
   const anna = app.browser()
   await anna.login('anna@example.com', app.codeFor)
-  const before = copyOf(app, anna)
+  const before = anna.at(app.app)
   await anna.refresh()
   app.clock.advance(30)
   t.equal((await before.refresh()).status, 200, 'at the last moment of the grace')
@@ -71,20 +64,20 @@ t.test('a token two steps old, or one step after the grace, or of a step to come
   const app = await buildApp(t)
   const steps = {
     'two steps old': async (anna: Browser) => {
-      const thief = copyOf(app, anna)
+      const thief = anna.at(app.app)
       await anna.refresh()
       app.clock.advance(31)
       await anna.refresh()
       return thief
     },
     'one step after the grace': async (anna: Browser) => {
-      const thief = copyOf(app, anna)
+      const thief = anna.at(app.app)
       await anna.refresh()
       app.clock.advance(30.001)
       return thief
     },
     'a step to come, as after a database was restored': async (anna: Browser) => {
-      const thief = copyOf(app, anna)
+      const thief = anna.at(app.app)
       await thief.refresh()
       app.client.prepare('update otp_sessions set seq = 0 where id = (select id from otp_sessions order by created_at desc limit 1)').run()
       return thief
@@ -127,9 +120,7 @@ t.test('claims that fail on the way leave the token good for another try', async
 })
 
 t.test('logout beats a refresh in flight', async (t) => {
-  const { db, client } = openDatabase()
-  t.teardown(() => client.close())
-  const real = drizzleStorage(db)
+  const { storage: real } = openStorage(t)
   let meanwhile = async () => {}
   const storage = withVerbs(real, {
     rotateSession: async (rotation) => {
@@ -140,15 +131,13 @@ t.test('logout beats a refresh in flight', async (t) => {
   const app = await buildApp(t, { storage })
   const anna = app.browser()
   await anna.login('anna@example.com', app.codeFor)
-  const tab = copyOf(app, anna)
+  const tab = anna.at(app.app)
   meanwhile = async () => { await tab.logout() }
   t.match(await anna.refresh(), { status: 401, setCookies: { length: 0 } })
 })
 
 t.test('a rotation lost to another tab gets the other one\'s step; two steps behind, it is theft', async (t) => {
-  const { db, client } = openDatabase()
-  t.teardown(() => client.close())
-  const real = drizzleStorage(db)
+  const { client, storage: real } = openStorage(t)
   let before = async () => {}
   const storage = withVerbs(real, {
     rotateSession: async (rotation) => {
@@ -161,7 +150,7 @@ t.test('a rotation lost to another tab gets the other one\'s step; two steps beh
   const app = await buildApp(t, { storage })
   const anna = app.browser()
   await anna.login('anna@example.com', app.codeFor)
-  const tab = copyOf(app, anna)
+  const tab = anna.at(app.app)
   before = async () => { await tab.refresh() }
   t.equal((await anna.refresh()).status, 200)
   t.equal(client.prepare('select seq from otp_sessions').pluck().get(), 1)
@@ -269,10 +258,33 @@ t.test('a refresh token ends with its own expiry, though its step is still in gr
   const app = await buildApp(t, { refreshTokenLifetime: 40, refreshGracePeriod: 30 })
   const anna = app.browser()
   await anna.login('anna@example.com', app.codeFor)
-  const tab = copyOf(app, anna)
+  const tab = anna.at(app.app)
   app.clock.advance(20)
   t.equal((await anna.refresh()).status, 200)
   app.clock.advance(25)
   t.equal((await tab.refresh()).status, 401, 'five seconds past its expiry')
   t.equal((await anna.refresh()).status, 200, 'which is no theft')
+})
+
+t.test('storage is told to rotate where the grace of the last rotation is over', async (t) => {
+  const { storage: real } = openStorage(t)
+  const told: unknown[] = []
+  const storage = withVerbs(real, {
+    rotateSession: async (rotation) => {
+      told.push(rotation)
+      return await real.rotateSession(rotation)
+    }
+  })
+  const { browser, clock, codeFor } = await buildApp(t, { storage, refreshGracePeriod: 20 })
+  const anna = browser()
+  await anna.login('anna@example.com', codeFor)
+  t.equal((await anna.refresh()).status, 200)
+  t.match(told, [{ now: clock(), rotatedBefore: clock() - 20_000 }])
+})
+
+t.test('a session lives until it is revoked, or idle too long, or too old: whichever comes first, to the millisecond', async (t) => {
+  const session = { id: 's', userId: 'u', seq: 1, rotatedAt: null, createdAt: 0, revokedAt: null, idleExpiresAt: 10, expiresAt: 20 }
+  t.same([9, 10, 11].map((now) => isLive(session, now)), [true, false, false])
+  t.same([9, 10, 11].map((now) => isLive({ ...session, idleExpiresAt: 20, expiresAt: 10 }, now)), [true, false, false])
+  t.equal(isLive({ ...session, revokedAt: 5 }, 4), false)
 })

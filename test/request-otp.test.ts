@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
-import { buildApp, openDatabase, withVerbs, wrongCode } from './helpers/app.ts'
+import { buildApp, openStorage, withVerbs, wrongCode } from './helpers/app.ts'
 import { spyStorage } from './helpers/spy-storage.ts'
 import { createKeyring } from '../src/core/subject.ts'
-import { drizzleStorage } from '../src/storage/drizzle/sqlite.ts'
 
 const HOUR = 3600
 const DAY = 24 * HOUR
@@ -89,9 +88,7 @@ t.test('the reserve is for a spent day alone: past the hour, or inside the cool-
 })
 
 t.test('a refusal by the network gives back what was taken of the mailbox, also where its last mail went in between', async (t) => {
-  const { client, db } = openDatabase()
-  t.teardown(() => client.close())
-  const real = drizzleStorage(db)
+  const { storage: real } = openStorage(t)
   const between: Array<() => Promise<unknown>> = []
   const storage = withVerbs(real, {
     takeBudget: async (take) => {
@@ -192,9 +189,8 @@ t.test('an id that is unknown, ended, consumed or of another subject is never ad
 })
 
 t.test('storage is not asked for an id that the server cannot have made', async (t) => {
-  const { client, db } = openDatabase()
-  t.teardown(() => client.close())
-  const { storage, calls } = spyStorage(drizzleStorage(db))
+  const { storage: real } = openStorage(t)
+  const { storage, calls } = spyStorage(real)
   const { browser } = await buildApp(t, { storage })
   for (const id of ['', 'x'.repeat(21), 'x'.repeat(23), `${'x'.repeat(21)}%`]) {
     const anna = browser()
@@ -307,9 +303,7 @@ t.test('what is stored of a code is neither the code nor a bare hash of it', asy
 })
 
 t.test('a network that has had its share cannot hold the mailbox\'s cool-down by asking on', async (t) => {
-  const { client, db } = openDatabase()
-  t.teardown(() => client.close())
-  const real = drizzleStorage(db)
+  const { storage: real } = openStorage(t)
   const asked: Array<() => Promise<unknown>> = []
   const storage = withVerbs(real, {
     // Between a take and its return somebody else's request comes.
@@ -372,9 +366,7 @@ t.test('a network is new to a mailbox again a day after its last mail to it, to 
 })
 
 t.test('a network that is known to the mailbox touches the reserve not even for a moment', async (t) => {
-  const { client, db } = openDatabase()
-  t.teardown(() => client.close())
-  const real = drizzleStorage(db)
+  const { storage: real } = openStorage(t)
   const taken: string[] = []
   const storage = withVerbs(real, {
     takeBudget: async (take) => {
@@ -392,4 +384,14 @@ t.test('a network that is known to the mailbox touches the reserve not even for 
   t.notOk(taken.includes(reserve))
   t.equal(await ask(3), 200)
   t.ok(taken.includes(reserve))
+})
+
+t.test('without a cool-down nobody waits for one, though the clock of another server is ahead', async (t) => {
+  const sendBudget = { perHour: 100, perDay: 2, reservePerDay: 2 }
+  const { browser, clock } = await buildApp(t, { otpRateLimitSeconds: 0, sendBudget, otpLength: 8 })
+  const ask = async (network: number) => (await browser(`10.0.${network}.1`).requestOtp('anna@example.com')).status
+  for (const network of [1, 2]) t.equal(await ask(network), 200)
+  clock.advance(-60)
+  t.equal(await ask(1), 429, 'the day is spent')
+  t.equal(await ask(3), 200, 'and the reserve open')
 })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { STORAGE_VERBS } from '../src/storage/fail-closed.ts'
+import { STORAGE_VERBS, withoutValues } from '../src/storage/fail-closed.ts'
 import { drizzleStorage } from '../src/storage/drizzle/sqlite.ts'
 import { buildApp, openDatabase, wrongCode } from './helpers/app.ts'
 import { costsBetween, holdings, setup, steps, type Context, type Cost, type Step, type Verb, type When } from './helpers/faults.ts'
@@ -182,4 +182,11 @@ t.test('what a driver throws reaches neither the log nor the client with its val
   }
   t.equal(logged(/disk is full/).length > 1, true)
   t.same(logged(/anna-in-params/), [])
+})
+
+t.test('of a driver’s error the innermost message and code go to the log, and nothing above them', async (t) => {
+  const innermost = Object.assign(new Error('disk I/O error'), { code: 'SQLITE_IOERR' })
+  t.equal(withoutValues(new Error('Failed query: … params: anna@example.com', { cause: innermost })).message, 'disk I/O error (SQLITE_IOERR)')
+  t.equal(withoutValues(new Error('gone')).message, 'gone')
+  t.equal(withoutValues('gone').message, 'gone')
 })

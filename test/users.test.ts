@@ -1,7 +1,7 @@
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import t, { type Test } from 'tap'
 import { drizzleStorage } from '../src/storage/drizzle/sqlite.ts'
-import { buildApp, openDatabase, withVerbs } from './helpers/app.ts'
+import { buildApp, openDatabase, openStorage, withVerbs } from './helpers/app.ts'
 import { logged } from './helpers/log.ts'
 
 /** A users table of a host: its own columns, names and id, and a second unique column. */
@@ -80,9 +80,7 @@ t.test('a deleted user\'s id that is given out again does not bring the old toke
 })
 
 t.test('of two first sign-ins at once both log in to one user, made by one', async (t) => {
-  const { db, client } = openDatabase()
-  t.teardown(() => client.close())
-  const real = drizzleStorage(db)
+  const { client, storage: real } = openStorage(t)
   let meanwhile: () => unknown = () => {}
   const storage = withVerbs(real, {
     insertUser: async (user) => {
@@ -110,9 +108,7 @@ t.test('a token whose subject cannot be an id of the host\'s type is 401', async
 })
 
 t.test('a user who is deleted in the middle of a proof is logged in to nobody\'s account', async (t) => {
-  const { db, client } = openDatabase()
-  t.teardown(() => client.close())
-  const real = drizzleStorage(db)
+  const { client, storage: real } = openStorage(t)
   const storage = withVerbs(real, {
     verifyUser: async (email) => {
       client.prepare('delete from otp_users').run()

@@ -112,7 +112,7 @@ interface Wait {
 async function waitFor (flow: Flow, { key, now, cooldown, short, long }: BudgetTake): Promise<Wait> {
   const budget = await readBudget(flow, key)
   return {
-    cooldown: budget.lastAt + cooldown - now,
+    cooldown: cooldown === 0 ? 0 : budget.lastAt + cooldown - now,
     short: budget.shortCount < short.limit ? 0 : budget.shortFrom + short.length - now,
     long: budget.longCount < long.limit ? 0 : budget.longFrom + long.length - now
   }

@@ -28,6 +28,13 @@ export function openDatabase (file = ':memory:') {
   return { client, db }
 }
 
+/** A storage on a database in memory of its own, and its client. */
+export function openStorage (t: Test) {
+  const { client, db } = openDatabase()
+  t.teardown(() => client.close())
+  return { client, storage: drizzleStorage(db) }
+}
+
 export interface TestApp {
   app: FastifyInstance
   clock: ReturnType<typeof createClock>

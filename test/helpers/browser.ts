@@ -29,9 +29,9 @@ export class Browser {
     this.ip = ip
   }
 
-  /** The same browser, with the cookies that it has now, at another server. */
-  at (app: Requestable): Browser {
-    const browser = new Browser(app, this.ip)
+  /** The cookies that it has now, at another server, or from another address. */
+  at (app: Requestable, ip = this.ip): Browser {
+    const browser = new Browser(app, ip)
     for (const [name, value] of this.cookies) browser.cookies.set(name, value)
     return browser
   }

@@ -1,18 +1,10 @@
-import { drizzleStorage } from '../../src/storage/drizzle/sqlite.ts'
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import otpAuth, { type OtpAuthOptions, type OtpMail } from '../../src/index.ts'
-import { createClock, openDatabase } from './app.ts'
+import { createClock, openStorage } from './app.ts'
 
 /** The secret that `buildApp` uses, for instances that share it. */
 export const SHARED_SECRET = 'a secret of the tests, of 32 bytes or more'
-
-/** A storage with a database of its own. */
-export function openStorage (t: Test) {
-  const { client, db } = openDatabase()
-  t.teardown(() => client.close())
-  return { client, storage: drizzleStorage(db) }
-}
 
 /** Registers one more instance in `context`, with the secret and the clock of the others and a storage of its own. */
 export async function addInstance (t: Test, context: FastifyInstance, options: Partial<OtpAuthOptions>) {

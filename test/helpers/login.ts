@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
-import { buildApp } from './app.ts'
-import { countingStorage } from './counting-storage.ts'
+import { buildApp, openStorage } from './app.ts'
+import { spyStorage } from './spy-storage.ts'
 import { SECRET, claimsOf, keyFor } from './jwt.ts'
 
 /** The key of access tokens, the header that they have, and the cookie of refresh tokens. */
@@ -14,8 +14,8 @@ type Options = Parameters<typeof buildApp>[1]
 
 /** An application with a login; `accepts` presents a token to a guard that asks storage and to one that does not. */
 export async function loggedIn (t: Test, options: Options = {}) {
-  const { storage, calls, client } = countingStorage()
-  t.teardown(() => client.close())
+  const { storage: real } = openStorage(t)
+  const { storage, calls } = spyStorage(real)
   const built = await buildApp(t, {
     secretKey: SECRET,
     storage,

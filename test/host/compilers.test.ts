@@ -1,8 +1,7 @@
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import t from 'tap'
-import { buildApp, openDatabase } from '../helpers/app.ts'
+import { buildApp, openStorage } from '../helpers/app.ts'
 import { spyStorage } from '../helpers/spy-storage.ts'
-import { drizzleStorage } from '../../src/storage/drizzle/sqlite.ts'
 
 const ANNA = 'anna@example.com'
 
@@ -51,9 +50,8 @@ const wrongVerifies: Record<string, unknown> = {
 
 for (const [kind, host] of Object.entries(hosts)) {
   t.test(`a host ${kind}: our bodies are strict and our errors whole`, async (t) => {
-    const { client, db } = openDatabase()
-    t.teardown(() => client.close())
-    const { storage, calls } = spyStorage(drizzleStorage(db))
+    const { storage: real } = openStorage(t)
+    const { storage, calls } = spyStorage(real)
     const { browser, codeFor } = await buildApp(t, { ...host, storage })
     const anna = browser()
     calls.length = 0

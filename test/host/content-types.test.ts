@@ -1,8 +1,7 @@
 import type { FastifyInstance, InjectOptions } from 'fastify'
 import t from 'tap'
-import { buildApp, openDatabase } from '../helpers/app.ts'
+import { buildApp, openStorage } from '../helpers/app.ts'
 import { spyStorage } from '../helpers/spy-storage.ts'
-import { drizzleStorage } from '../../src/storage/drizzle/sqlite.ts'
 
 const ANNA = 'anna@example.com'
 const ROUTES = ['request-otp', 'verify-otp', 'refresh', 'logout'].map((name) => `/auth/${name}`)
@@ -47,9 +46,8 @@ const refused: Record<string, { headers: Record<string, string>, payload: string
 
 for (const [kind, host] of Object.entries(hosts)) {
   t.test(`a host ${kind}: ours are JSON alone`, async (t) => {
-    const { client, db } = openDatabase()
-    t.teardown(() => client.close())
-    const { storage, calls } = spyStorage(drizzleStorage(db))
+    const { storage: real } = openStorage(t)
+    const { storage, calls } = spyStorage(real)
     const { app, mails } = await buildApp(t, { ...host, storage })
     calls.length = 0
     for (const url of ROUTES) {

@@ -1,17 +1,15 @@
 import t, { type Test } from 'tap'
 import type { OtpAuthOptions } from '../../src/index.ts'
-import { buildApp, openDatabase } from '../helpers/app.ts'
+import { buildApp, openStorage } from '../helpers/app.ts'
 import { spyStorage } from '../helpers/spy-storage.ts'
-import { drizzleStorage } from '../../src/storage/drizzle/sqlite.ts'
 
 const ANNA = 'anna@example.com'
 const HOST = 'app.example'
 const TRUSTED = 'https://spa.example'
 
 async function build (t: Test, options: Partial<OtpAuthOptions> = {}) {
-  const { client, db } = openDatabase()
-  t.teardown(() => client.close())
-  const { storage, calls } = spyStorage(drizzleStorage(db))
+  const { storage: real } = openStorage(t)
+  const { storage, calls } = spyStorage(real)
   return { calls, ...await buildApp(t, { storage, ...options }) }
 }
 

@@ -2,10 +2,9 @@ import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import otpAuth from '../../src/index.ts'
 import Fastify from 'fastify'
-import { buildApp, openDatabase } from '../helpers/app.ts'
+import { buildApp, openStorage } from '../helpers/app.ts'
 import { spyStorage } from '../helpers/spy-storage.ts'
-import { drizzleStorage } from '../../src/storage/drizzle/sqlite.ts'
-import { openStorage, SHARED_SECRET } from '../helpers/instances.ts'
+import { SHARED_SECRET } from '../helpers/instances.ts'
 
 const ANNA = 'anna@example.com'
 const NO_CREDENTIALS = { status: 401, body: { statusCode: 401, code: 'OTP_AUTH_UNAUTHENTICATED', error: 'Unauthorized' }, headers: { 'www-authenticate': 'Bearer' } }
@@ -43,9 +42,8 @@ const malformed = ['Bearer', 'Bearer ', 'bearer  a b', 'Bearer  a b', 'BEARER .'
   `Bearer ${'a'.repeat(4_000)}.${'b'.repeat(4_000)}.${'c'.repeat(4_000)}`]
 
 t.test('guards work as onRequest and preHandler, alone, in an array, several, and by addHook', async (t) => {
-  const { client, db } = openDatabase()
-  t.teardown(() => client.close())
-  const { storage, calls } = spyStorage(drizzleStorage(db))
+  const { storage: real } = openStorage(t)
+  const { storage, calls } = spyStorage(real)
   const { browser, codeFor } = await buildApp(t, { storage, after: addGuarded, getAdditionalClaims: () => ({ role: 'tester' }) })
   const anna = browser()
   const token = await anna.login(ANNA, codeFor)
@@ -64,9 +62,8 @@ t.test('guards work as onRequest and preHandler, alone, in an array, several, an
 })
 
 t.test('no credentials and malformed ones are 401 at every guard, and never reach storage', async (t) => {
-  const { client, db } = openDatabase()
-  t.teardown(() => client.close())
-  const { storage, calls } = spyStorage(drizzleStorage(db))
+  const { storage: real } = openStorage(t)
+  const { storage, calls } = spyStorage(real)
   const { app, browser } = await buildApp(t, { storage, after: addGuarded })
   calls.length = 0
   const send = (url: string, authorization: string) => browser().send({ method: 'GET', url, headers: { authorization } })
@@ -131,9 +128,8 @@ t.test('requireVerified refuses a user that is not verified with 403, authentica
 })
 
 t.test('customClaims asks no storage, sets no user, and cannot see a logout', async (t) => {
-  const { client, db } = openDatabase()
-  t.teardown(() => client.close())
-  const { storage, calls } = spyStorage(drizzleStorage(db))
+  const { storage: real } = openStorage(t)
+  const { storage, calls } = spyStorage(real)
   const claims = { role: 'tester', nested: { deep: [1] }, constructor: 'mine', toString: 'mine' }
   const { browser, codeFor, clock } = await buildApp(t, { storage, after: addGuarded, getAdditionalClaims: () => claims, issuer: 'us', audience: 'you' })
   const anna = browser()
@@ -160,9 +156,8 @@ t.test('an expired token is bad, to the second', async (t) => {
 })
 
 t.test('a user that is gone is a bad token; storage that fails is 503 and the handler does not run', async (t) => {
-  const { client, db } = openDatabase()
-  t.teardown(() => client.close())
-  const { storage, fail } = spyStorage(drizzleStorage(db))
+  const { client, storage: real } = openStorage(t)
+  const { storage, fail } = spyStorage(real)
   let ran = 0
   const { browser, codeFor } = await buildApp(t, {
     storage, after: (app) => { app.get('/counted', { onRequest: [app.authenticate] }, async () => ++ran) }

@@ -1,8 +1,8 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import t from 'tap'
-import { buildApp } from '../helpers/app.ts'
-import { addInstance, openStorage } from '../helpers/instances.ts'
+import { buildApp, openStorage } from '../helpers/app.ts'
+import { addInstance } from '../helpers/instances.ts'
 
 const ROUTES = ['/request-otp', '/verify-otp', '/refresh', '/logout']
 
