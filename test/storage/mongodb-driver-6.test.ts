@@ -36,7 +36,6 @@ if (url === undefined) {
   })
 
   t.test('keeps the storage contract', async (t) => {
-    // Few at once: races are the server's to decide and mongodb.test.ts runs them; what differs here is the driver's answers.
-    storageConformance({ test: (name, run) => { t.test(name, run) }, open: () => server.open(), parallel: 4 })
+    storageConformance({ test: (name, run) => { t.test(name, run) }, open: () => server.open(), parallel: 12 })
   })
 }
