@@ -58,7 +58,7 @@ const programs: Record<string, { code: string, skip?: string | false, environmen
         await close()
         await server.end()
       })
-      return { MONGODB_URL: `${url.replace(/\/$/, '')}/${db.databaseName}` }
+      return { MONGODB_URL: Object.assign(new URL(url), { pathname: `/${db.databaseName}` }).href }
     }
   }
 }
