@@ -1,4 +1,4 @@
-import { storageUnavailable } from '../errors.ts'
+import { storageUnavailable, withoutValues } from '../errors.ts'
 import type { OtpAuthStorage } from './storage.ts'
 
 /** Every verb of the contract, so that an adapter that lacks one is refused at boot. */
@@ -27,16 +27,4 @@ export function failClosed (storage: OtpAuthStorage): OtpAuthStorage {
     }
   }
   return guarded as unknown as OtpAuthStorage
-}
-
-/**
- * What the driver said, for the log: the innermost message and code alone. The layers above it quote the statement with
- * its parameters, which are addresses and MACs.
- */
-export function withoutValues (error: unknown): Error {
-  let innermost = error
-  while (innermost instanceof Error && innermost.cause instanceof Error) innermost = innermost.cause
-  const { message, code } = innermost instanceof Error ? innermost as Error & { code?: unknown } : { message: String(innermost) }
-  // In the message, for a logger that follows causes prints their messages alone.
-  return new Error(code === undefined ? message : `${message} (${String(code)})`)
 }

@@ -81,3 +81,11 @@ t.test('the suite fails an adapter whose upsert loses parallel calls to a duplic
     'parallel failures lose none and each sees a count of its own, a fresh key or not'
   ])
 })
+
+t.test('so few calls at once that no limit is passed are refused', async (t) => {
+  const harness = { test: () => {}, open: async () => await openSqlite(2) }
+  for (const parallel of [0, 11, NaN]) {
+    t.throws(() => storageConformance({ ...harness, parallel }), { name: 'RangeError', message: /^parallel must be at least 12, .*; got / })
+  }
+  storageConformance({ ...harness, parallel: 12 })
+})

@@ -33,7 +33,7 @@ export function handleCases (t: Test, { client, handles: [db] }: Awaited<ReturnT
     const storage = drizzleStorage(db, { timeout: 100 })
     await t.rejects(db.transaction(async (tx) => {
       await tx.insert(users).values({ email: 'mike@x.io' })
-      await t.rejects(storage.findUser('mike@x.io'), { message: /did not answer within 100 ms/ })
+      await t.rejects(storage.findUser('mike@x.io'), { message: /gave no answer within 100 ms/ })
       await t.rejects(storage.countFailure(failure), { message: /transaction of the host/ })
       tx.rollback()
     }), 'rolled back by the host')
@@ -123,7 +123,7 @@ export function serverCases (t: Test, { handles: [db] }: TestPostgres, driver: S
     t.teardown(end)
     const giveBack = await take()
     const users = usersIn('pg_class')
-    await t.rejects(drizzleStorage(narrow, { users, timeout: 100 }).findUser('any'), { message: /did not answer within 100 ms/ })
+    await t.rejects(drizzleStorage(narrow, { users, timeout: 100 }).findUser('any'), { message: /gave no answer within 100 ms/ })
     giveBack()
     await t.rejects(drizzleStorage(narrow, { users }).findUser('any'), { cause: { code: '42703' } }, 'asked again, the server answers')
   })

@@ -9,7 +9,7 @@ export interface ConformanceHarness {
    * own: races are spread over them. Every case opens a database and closes it; no two cases run at a time.
    */
   open (): Promise<ConformanceDatabase>
-  /** Parallel calls a round; at least 12. @default 100 */
+  /** Parallel calls a round; at least 12, which is more than any limit that the cases set. @default 100 */
   parallel?: number
 }
 
@@ -47,7 +47,9 @@ export const oneTo = (count: number): number[] => Array.from({ length: count }, 
 
 export const ascending = (numbers: readonly number[]): number[] => [...numbers].sort((one, two) => one - two)
 
+/** @throws RangeError where so few calls at once that no limit is passed */
 export function caseRegistrar ({ test, open, parallel = 100 }: ConformanceHarness): RegisterCase {
+  if (!(parallel >= 12)) throw new RangeError(`parallel must be at least 12, for every limit must be passed; got ${parallel}`)
   return (name, run) => test(name, async () => {
     const { storages, insertUserRow, close } = await open()
     const storage = storages[0]!

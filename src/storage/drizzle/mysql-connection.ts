@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { MySql2Database, MySqlRawQueryResult } from 'drizzle-orm/mysql2'
+import { inTime } from '../timeout.ts'
 import { driverError } from './shared.ts'
 
 /** A Drizzle database on mysql2; with replicas, their primary. */
@@ -32,17 +33,8 @@ export function statementRunner (db: Database, timeout: number) {
    * was given up may still run, as it may after a lost connection. It lets nobody in, for nobody hears of it: a try is
    * counted late, a code or a session ended, a user made or verified who then needs a new code.
    */
-  async function bounded<T> (work: Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer from the database within ${timeout} ms, the wait for a free connection included`)), timeout)
-    })
-    try {
-      return await Promise.race([work, late])
-    } finally {
-      clearTimeout(timer)
-    }
-  }
+  const bounded = <T>(work: Promise<T>): Promise<T> => inTime(work, timeout,
+    `MySQL gave no answer within ${timeout} ms, the wait for a free connection included`)
 
   /**
    * SQLSTATE class 40 is the server's word that it rolled back the whole transaction (a deadlock, a cluster's conflict),

@@ -1,6 +1,7 @@
 import type { MySqlRawQueryResult } from 'drizzle-orm/mysql2'
 import { fileURLToPath } from 'node:url'
 import type { OtpAuthStorage, UserRecord } from '../storage.ts'
+import { checkedTimeout } from '../timeout.ts'
 import type { AnyTable, FilledColumn, UsersColumn } from './host-types.ts'
 import { statementRunner, type Database, type ServerError } from './mysql-connection.ts'
 import { users as defaultUsers } from './mysql-schema.ts'
@@ -59,12 +60,13 @@ const REFUSALS = new Set<unknown>([
  *
  * @param db a Drizzle database on mysql2; of one with replicas the primary alone is used
  * @throws TypeError which names the column that a users table of the host's own lacks
+ * @throws RangeError for a `timeout` that no timer can keep
  */
 export function drizzleStorage (db: MySqlDatabase, options: DrizzleStorageOptions = {}): OtpAuthStorage {
   const primary = ((db as { $primary?: MySqlDatabase }).$primary ?? db) as Database
   const users = usersTable(options.users, defaultUsers)
   const statements = prepareStatements(primary, users)
-  const { read, write } = statementRunner(primary, options.timeout ?? 5000)
+  const { read, write } = statementRunner(primary, checkedTimeout(options.timeout ?? 5000))
 
   async function findUser (email: string): Promise<UserRecord | null> {
     const [row] = await read(() => statements.findUser().execute({ email }))

@@ -1,6 +1,7 @@
 import { and, eq } from 'drizzle-orm'
 import { fileURLToPath } from 'node:url'
 import type { OtpAuthStorage, UserRecord } from '../storage.ts'
+import { checkedTimeout, inTime } from '../timeout.ts'
 import type { AnyTable, FilledColumn, UsersColumn } from './host-types.ts'
 import { users as defaultUsers } from './pg-schema.ts'
 import { hasEmail, prepareStatements, type Database } from './pg-statements.ts'
@@ -56,8 +57,6 @@ export interface PostgresDatabase {
   refreshMaterializedView (view: never): unknown
 }
 
-const longestTimer = 2 ** 31 - 1
-
 /**
  * Storage on PostgreSQL >= 9.5 through Drizzle and node-postgres, postgres.js or PGlite. Each verb is one statement on a
  * connection of its own, outside any transaction of the host's: a count rolled back with it would be a free guess. So the
@@ -72,26 +71,17 @@ const longestTimer = 2 ** 31 - 1
  *
  * @param db a Drizzle database; of one with replicas only the primary is asked
  * @throws TypeError which names the column that a users table of the host's own lacks
+ * @throws RangeError for a `timeout` that no timer can keep
  */
 export function drizzleStorage (db: PostgresDatabase, options: DrizzleStorageOptions = {}): OtpAuthStorage {
-  const { timeout = 5000, prepare = true } = options
-  if (!(timeout > 0 && timeout <= longestTimer)) throw new RangeError(`timeout must be between 1 and ${longestTimer} milliseconds`)
+  const { prepare = true } = options
+  const timeout = checkedTimeout(options.timeout ?? 5000)
   const connections = onPrimary(db)
   const users = usersTable(options.users, defaultUsers)
   const statements = prepareStatements(connections, users, prepare)
 
-  /** Answers in bounded time. The race also takes care of a late rejection. */
-  async function run<Rows> (query: PromiseLike<Rows>): Promise<Rows> {
-    let timer: NodeJS.Timeout | undefined
-    const tooLate = new Promise<never>((resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`PostgreSQL did not answer within ${timeout} ms: every connection may be in use, or this one be inside a transaction of the host`)), timeout)
-    })
-    try {
-      return await Promise.race([query, tooLate])
-    } finally {
-      clearTimeout(timer)
-    }
-  }
+  const run = <Rows>(query: PromiseLike<Rows>): Promise<Rows> => inTime(query, timeout,
+    `PostgreSQL gave no answer within ${timeout} ms: every connection may be in use, or this one be inside a transaction of the host`)
 
   return {
     async insertChallenge (challenge) {

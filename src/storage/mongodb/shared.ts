@@ -1,3 +1,5 @@
+import { checkedTimeout, inTime } from '../timeout.ts'
+
 /** What every command of a verb is given, so that it ends with the verb. */
 export interface Limits {
   /** The server's own limit for one command, shorter than ours: a command that it ends costs no connection. */
@@ -13,25 +15,24 @@ export interface Limits {
  */
 export type Bounded = <T>(run: (limits: Limits) => Promise<T>) => Promise<T>
 
-const longestTimer = 2 ** 31 - 1
+/** Below that nothing would be left for the server's own limit. */
+const SHORTEST_TIMEOUT = 10
 
-/** @param timeout milliseconds that a verb may take: then it rejects, whatever state the server, the network or the pool is in */
+/**
+ * @param timeout milliseconds that a verb may take: then it rejects, whatever state the server, the network or the pool is in
+ * @throws RangeError for one that no timer can keep
+ */
 export function boundedBy (timeout: number): Bounded {
-  if (!(timeout >= 10 && timeout <= longestTimer)) throw new RangeError(`timeout must be between 10 and ${longestTimer} milliseconds`)
-  const maxTimeMS = Math.floor(timeout * 0.8)
+  const maxTimeMS = Math.floor(checkedTimeout(timeout, SHORTEST_TIMEOUT) * 0.8)
 
   return async (run) => {
     const controller = new AbortController()
-    const { signal } = controller
-    const expired = new Promise<never>((_resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-    })
-    const timer = setTimeout(() => controller.abort(new Error(`MongoDB gave no answer within ${timeout} ms`)), timeout)
     try {
       // Raced beside the signal, because older drivers ignore it.
-      return await Promise.race([run({ maxTimeMS, signal }), expired])
-    } finally {
-      clearTimeout(timer)
+      return await inTime(run({ maxTimeMS, signal: controller.signal }), timeout, `MongoDB gave no answer within ${timeout} ms`)
+    } catch (error) {
+      controller.abort(error)
+      throw error
     }
   }
 }
