@@ -13,8 +13,9 @@ export class OtpAuthClientError extends Error {
   /** The HTTP status; 0 where no answer came. */
   readonly status: number
   /**
-   * One of the plugin's codes, such as `OTP_AUTH_INVALID_CODE`; `OTP_AUTH_UNREACHABLE` where no answer came, and
-   * `OTP_AUTH_UNEXPECTED_ANSWER` for one that is not the plugin's, such as a proxy's own page.
+   * The `code` of the answer: one of the plugin's, such as `OTP_AUTH_INVALID_CODE`, Fastify's or a hook's of the host. Else
+   * `OTP_AUTH_UNREACHABLE` where no answer came (in time, or but a redirect, which is not followed), and
+   * `OTP_AUTH_UNEXPECTED_ANSWER` for one without a code, such as a proxy's own page.
    */
   readonly code: string
   /** Seconds until a try can succeed. */
@@ -55,12 +56,21 @@ const page = globalThis as {
 const ROUTES = ['request-otp', 'verify-otp', 'refresh', 'logout'] as const
 type Route = typeof ROUTES[number]
 
-/** The address that `fetch` would ask, for it alone decides who gets the access token. Throws where it is relative to nothing. */
-const resolve = (address: string | URL): URL => new URL(address, page.document?.baseURI ?? page.location?.href)
+const pageAddress = (): string | undefined => page.document?.baseURI ?? page.location?.href
 
-/** Makes a client. It asks nothing of the server before it is told to. */
+/** The address that `fetch` would ask, for it alone decides who gets the access token. Throws where it is relative to nothing. */
+const resolve = (address: string | URL): URL => new URL(address, pageAddress())
+
+/**
+ * Makes a client. It asks nothing of the server before it is told to.
+ *
+ * @throws TypeError for a `baseUrl` that is relative where there is no page
+ */
 export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAuthClient {
   const { baseUrl = '/auth', refreshToken: store, timeout = 30_000 } = options
+  if (!URL.canParse(baseUrl, pageAddress())) {
+    throw new TypeError(`baseUrl must be absolute where there is no page, such as "https://api.example/auth"; got "${baseUrl}"`)
+  }
   const credentials = options.credentials ?? (store === undefined ? 'include' : 'same-origin')
   const send: NonNullable<OtpAuthClientOptions['fetch']> = options.fetch ?? ((input, init) => fetch(input, init))
   const routes = (): string => resolve(baseUrl).href.replace(/\/*$/, '/')

@@ -80,7 +80,8 @@ export interface OtpAuthClientOptions {
 /**
  * Logs in, keeps the access token and sends it. Its functions need no `this`.
  *
- * Every function that asks the plugin's routes rejects with an `OtpAuthClientError` where there is no success.
+ * Every function that asks the plugin's routes rejects with an `OtpAuthClientError` where there is no success, and with
+ * whatever the `refreshToken` store throws.
  */
 export interface OtpAuthClient {
   /** Null: nobody is signed in. Undefined: nobody knows yet, for no answer has come since the page was loaded. */
@@ -104,7 +105,10 @@ export interface OtpAuthClient {
    */
   refresh (): Promise<OtpAuthClientSession | null>
 
-  /** Ends the session on the server, then here, then in the other tabs. Where it rejects, nobody was signed out. */
+  /**
+   * Ends the session on the server, then here, then in the other tabs. Where it rejects, this client keeps its session,
+   * which the server may have ended: call it again.
+   */
   logout (): Promise<void>
 
   /**

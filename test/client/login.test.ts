@@ -117,7 +117,13 @@ t.test('no answer, or none in time, is an error without a status', async (t) => 
     })
   })
   await t.rejects(hanging.refresh(), UNREACHABLE)
-  await t.rejects(createOtpAuthClient().requestOtp(ANNA), { name: 'TypeError', code: 'ERR_INVALID_URL' }, 'relative to no page')
+})
+
+t.test('where there is no page, an address that is not absolute is refused at once', async (t) => {
+  for (const options of [undefined, { baseUrl: '/auth' }, { baseUrl: 'api.example/auth' }, { baseUrl: 'https://' }]) {
+    const message = `baseUrl must be absolute where there is no page, such as "https://api.example/auth"; got "${options?.baseUrl ?? '/auth'}"`
+    t.throws(() => createOtpAuthClient(options), { name: 'TypeError', message })
+  }
 })
 
 t.test('a logout that fails signs nobody out', async (t) => {
