@@ -1,6 +1,6 @@
 import createError from '@fastify/error'
 
-/** A code of 400 that Fastify itself answers where a body is not what the schema says. */
+/** What Fastify itself answers where a body is not what the schema says. */
 const VALIDATION = 'FST_ERR_VALIDATION'
 
 export const InvalidOption = createError('OTP_AUTH_INVALID_OPTION', 'fastify-otp-auth: %s', 500, TypeError)
@@ -18,7 +18,7 @@ const UnauthenticatedError = createError('OTP_AUTH_UNAUTHENTICATED', 'Authentica
 const InvalidTokenError = createError('OTP_AUTH_INVALID_TOKEN', 'The access token is invalid or has ended', 401)
 const NotVerifiedError = createError('OTP_AUTH_NOT_VERIFIED', 'A verified e-mail address is required', 403)
 const InvalidRefreshTokenError = createError('OTP_AUTH_INVALID_REFRESH_TOKEN', 'The refresh token is invalid or has ended; log in again', 401)
-const CrossSiteError = createError('OTP_AUTH_CROSS_SITE', 'Requests from another site are refused', 403)
+const CrossSiteError = createError('OTP_AUTH_CROSS_SITE', 'Requests from another site are refused; trustedOrigins names the origins that are not', 403)
 const StorageUnavailableError = createError('OTP_AUTH_STORAGE_UNAVAILABLE', 'The service is temporarily unavailable; try again', 503)
 
 /** An error of ours on its way to the client: `headers` are sent with it, the other extras stand in its body. */
@@ -65,3 +65,19 @@ export const notVerified = (): AnswerError => new NotVerifiedError()
 export const invalidRefreshToken = (): AnswerError => new InvalidRefreshTokenError()
 export const crossSite = (): AnswerError => new CrossSiteError()
 export const storageUnavailable = (cause: Error): AnswerError => Object.assign(new StorageUnavailableError(), { cause })
+
+export function isOurs (error: unknown): error is AnswerError {
+  return String((error as { code?: unknown } | null | undefined)?.code).startsWith('OTP_AUTH_')
+}
+
+/**
+ * What the driver said, for the log: the innermost message and code alone. The layers above it quote the statement with
+ * its parameters, which are addresses and MACs.
+ */
+export function withoutValues (error: unknown): Error {
+  let innermost = error
+  while (innermost instanceof Error && innermost.cause instanceof Error) innermost = innermost.cause
+  const { message, code } = innermost instanceof Error ? innermost as Error & { code?: unknown } : { message: String(innermost) }
+  // In the message, for a logger that follows causes prints their messages alone.
+  return new Error(code === undefined ? message : `${message} (${String(code)})`)
+}

@@ -1,6 +1,6 @@
 import { DAY, SECOND, parseDuration } from './core/duration.ts'
 import { InvalidOption } from './errors.ts'
-import type { RouteOptions } from './types.ts'
+import type { RouteOptions } from './option-types.ts'
 
 export type OptionReader = ReturnType<typeof optionReader>
 
@@ -20,7 +20,8 @@ export function optionReader (given: Record<string, unknown>, path: string) {
   }
 
   return {
-    name: (name: string) => known.add(name),
+    /** For an option that is read in some other way. */
+    markKnown: (name: string) => known.add(name),
     optional,
 
     required (name: string, isRight: (value: unknown) => boolean, expected: string): unknown {
@@ -37,13 +38,17 @@ export function optionReader (given: Record<string, unknown>, path: string) {
       return (optional(name, isRight, `a whole number from ${min} to ${max}`) ?? byDefault) as number
     },
 
-    duration (name: string, byDefault: number, { min, max = 3650 * DAY }: { min: number, max?: number }): number {
-      const isRight = (value: unknown) => {
-        const length = parseDuration(value)
-        return length !== undefined && length >= min && length <= max
-      }
-      const expected = `a number of seconds, or a string such as "15m", from ${min / SECOND} to ${max / SECOND} seconds`
+    duration (name: string, byDefault: number, bounds: Bounds): number {
+      const { isRight, expected } = durationWithin(bounds)
       const value = optional(name, isRight, expected)
+      return value === undefined ? byDefault : parseDuration(value)!
+    },
+
+    /** `null` for false. */
+    durationOrFalse (name: string, byDefault: number, bounds: Bounds): number | null {
+      const { isRight, expected } = durationWithin(bounds)
+      const value = optional(name, (value) => value === false || isRight(value), `${expected}, or false`)
+      if (value === false) return null
       return value === undefined ? byDefault : parseDuration(value)!
     },
 
@@ -96,10 +101,27 @@ export function optionReader (given: Record<string, unknown>, path: string) {
   }
 }
 
+/** In milliseconds. */
+interface Bounds {
+  min: number
+  max?: number
+}
+
+function durationWithin ({ min, max = 3650 * DAY }: Bounds) {
+  return {
+    expected: `a number of seconds, or a string such as "15m", from ${min / SECOND} to ${max / SECOND} seconds`,
+    isRight (value: unknown): boolean {
+      const length = parseDuration(value)
+      return length !== undefined && length >= min && length <= max
+    }
+  }
+}
+
 /** Says what came without saying its content, which may be a secret. */
 function describe (value: unknown): string {
   if (typeof value === 'number' || typeof value === 'boolean' || value === null || value === undefined) return String(value)
-  return Array.isArray(value) ? 'an array' : `a ${typeof value}`
+  if (Array.isArray(value)) return 'an array'
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
 
 export function isFunction (value: unknown): boolean {

@@ -2,10 +2,10 @@ import { randomBytes, randomInt } from 'node:crypto'
 import { DAY, MINUTE, HOUR, SECOND } from './core/duration.ts'
 import { MAX_ODDS, MAX_OTP_EXPIRY, guessingOdds } from './core/odds.ts'
 import { InvalidOption } from './errors.ts'
-import { isFunction, isPlainObject, optionReader as reader, type OptionReader } from './option-reader.ts'
+import { isFunction, isPlainObject, optionReader, type OptionReader } from './option-reader.ts'
 import { readRateLimit } from './rate-limit-options.ts'
 import { STORAGE_VERBS } from './storage/fail-closed.ts'
-import type { OtpAuthOptions } from './types.ts'
+import type { OtpAuthOptions } from './option-types.ts'
 
 /** NIST SP 800-107: a key of an HMAC should be no shorter than its output. */
 const MIN_SECRET_BYTES = 32
@@ -25,11 +25,11 @@ export type ResolvedOptions = ReturnType<typeof resolveOptions>
  * message names the option and says what is expected
  */
 export function resolveOptions (given: OtpAuthOptions) {
-  const read = reader(given as unknown as Record<string, unknown>, '')
-  const sendBudget = reader(read.object('sendBudget'), 'sendBudget.')
-  const failureBudget = reader(read.object('failureBudget'), 'failureBudget.')
-  const cookie = reader(read.object('cookie'), 'cookie.')
-  const routes = reader(read.object('routes'), 'routes.')
+  const read = optionReader(given as unknown as Record<string, unknown>, '')
+  const sendBudget = optionReader(read.object('sendBudget'), 'sendBudget.')
+  const failureBudget = optionReader(read.object('failureBudget'), 'failureBudget.')
+  const cookie = optionReader(read.object('cookie'), 'cookie.')
+  const routes = optionReader(read.object('routes'), 'routes.')
   const developerMode = read.boolean('developerMode', false)
   const autoCreateUser = read.boolean('autoCreateUser', true)
   const isAllowed = read.optionalFunction<NonNullable<OtpAuthOptions['isAllowed']>>('isAllowed')
@@ -90,9 +90,7 @@ export function resolveOptions (given: OtpAuthOptions) {
     }),
     rateLimit: readRateLimit(read),
     normalizeEmail: read.optionalFunction<NonNullable<OtpAuthOptions['normalizeEmail']>>('normalizeEmail'),
-    cleanupInterval: given.cleanupInterval === false
-      ? (read.name('cleanupInterval'), null)
-      : read.duration('cleanupInterval', HOUR, { min: SECOND, max: MAX_TIMER }),
+    cleanupInterval: read.durationOrFalse('cleanupInterval', HOUR, { min: SECOND, max: MAX_TIMER }),
     openapi: read.boolean('openapi', true),
     onEvent: read.optionalFunction<NonNullable<OtpAuthOptions['onEvent']>>('onEvent'),
     clock: (read.optionalFunction('clock') ?? Date.now) as () => number,
@@ -129,7 +127,7 @@ function refuseUnsafe (options: {
 }
 
 function readSecrets (given: unknown, developerMode: boolean, read: OptionReader): readonly Buffer[] {
-  read.name('secretKey')
+  read.markKnown('secretKey')
   const list: unknown[] = Array.isArray(given) ? Array.from(given) : [given]
   const secrets = list.map((secret) => {
     if (typeof secret === 'string') return Buffer.from(secret)

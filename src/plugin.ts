@@ -15,7 +15,7 @@ import { createInstanceTokens } from './http/jwt.ts'
 import { resolveOptions } from './options.ts'
 import { routes } from './routes/index.ts'
 import { failClosed } from './storage/fail-closed.ts'
-import type { OtpAuthOptions } from './types.ts'
+import type { OtpAuthOptions } from './option-types.ts'
 
 /** The plugin, step by step; each step is a file of its own. */
 export async function otpAuth (host: FastifyInstance, given: OtpAuthOptions): Promise<void> {

@@ -1,12 +1,10 @@
 import { HOUR, MINUTE, SECOND } from './core/duration.ts'
 import { InvalidOption } from './errors.ts'
 import { isFunction, isPlainObject, optionReader, type OptionReader } from './option-reader.ts'
-import type { RateLimitOptions } from './types.ts'
+import type { RateLimitOptions, RouteName } from './option-types.ts'
 
 /** Requests from one IP address in ten minutes: an office behind one address gets by, a machine that tries all day does not. */
-const REQUESTS = { requestOtp: 60, verifyOtp: 120, refresh: 600, logout: 120 }
-
-export type RouteName = keyof typeof REQUESTS
+const REQUESTS: Record<RouteName, number> = { requestOtp: 60, verifyOtp: 120, refresh: 600, logout: 120 }
 
 /**
  * @returns each limit, null where it is off, with times in milliseconds, and where the counts are kept
@@ -33,7 +31,7 @@ export function readRateLimit (options: OptionReader) {
   const limits = Object.freeze({
     requestOtp: limit('requestOtp'), verifyOtp: limit('verifyOtp'), refresh: limit('refresh'), logout: limit('logout')
   })
-  const redis = read.optional('redis', isRedis, 'a client of ioredis') as RateLimitOptions['redis']
+  const redis = read.optional('redis', isRedis, 'a client of ioredis (one of the package redis is none)') as RateLimitOptions['redis']
   const store = read.optional('store', isFunction, 'a class, as @fastify/rate-limit takes it') as RateLimitOptions['store']
   if (redis !== undefined && store !== undefined) throw new InvalidOption('rateLimit.store must be left out where rateLimit.redis is set')
 

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { STORAGE_VERBS, withoutValues } from '../src/storage/fail-closed.ts'
+import { withoutValues } from '../src/errors.ts'
+import { STORAGE_VERBS } from '../src/storage/fail-closed.ts'
 import { drizzleStorage } from '../src/storage/drizzle/sqlite.ts'
 import { buildApp, openDatabase, wrongCode } from './helpers/app.ts'
 import { costsBetween, holdings, setup, steps, type Context, type Cost, type Step, type Verb, type When } from './helpers/faults.ts'

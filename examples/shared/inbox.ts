@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { escapeHtml } from './html.ts'
 
 /** A mail as the development inbox keeps it. */
 export interface Mail {
@@ -68,6 +69,3 @@ const mailItem = ({ to, subject, code, text, sentAt }: Mail) => `
         <p class="sent-code"><code>${escapeHtml(code)}</code></p>
         <p>${escapeHtml(text)}</p>
       </li>`
-
-/** An address may hold `&` and `'`; what a stranger typed must not become markup. */
-const escapeHtml = (text: string) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)

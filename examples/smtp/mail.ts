@@ -1,4 +1,5 @@
 import type { OtpMail } from 'fastify-otp-auth'
+import { escapeHtml } from '../shared/html.ts'
 
 /** The application that the mail speaks for, and the one place where its codes may be typed. */
 export interface Sender {
@@ -50,5 +51,3 @@ function browserOf (agent = ''): string {
   const [name] = ['Edg', 'OPR', 'Firefox', 'Chrome', 'Safari'].filter((known) => agent.includes(`${known}/`))
   return name === undefined ? 'no browser that we know' : { Edg: 'Edge', OPR: 'Opera' }[name] ?? name
 }
-
-const escapeHtml = (text: string) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { Random } from '../types.ts'
+import type { Random } from '../option-types.ts'
 import { DAY } from './duration.ts'
 
 export const DEVICE_LIFETIME = 180 * DAY

@@ -14,7 +14,7 @@ export function networkOf (ip: string): string {
  * The host of an address: all of an IPv4 address, and of IPv6 the /64, the smallest network that one host is given, within
  * which it takes whatever addresses it likes. Mapped addresses and what is none count as they do for {@link networkOf}.
  */
-export function hostOf (ip: string): string {
+export function sourceOf (ip: string): string {
   const { octets, groups } = readAddress(ip)
   if (octets !== undefined) return octets.join('.')
   return groups === undefined ? 'unknown' : ipv6Network(groups, 0xffff, 64)

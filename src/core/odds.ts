@@ -17,9 +17,8 @@ interface OddsInput {
  * short codes that may still be out when it is spent, against the newest code and the one before it.
  */
 export function guessingOdds ({ otpLength, otpExpiry, maxOtpAttempts, cooldown, sendBudget, failureBudget }: OddsInput): number {
-  // Windows are fixed, so ten minutes may see the end of one hour's budget and the beginning of the next one's; the reserve
-  // comes on top, one cool-down apart like the rest.
-  // Without a cool-down nothing bounds them here: the quotient is infinite.
+  // Windows are fixed, so the life of one code may see the end of one hour's budget and the beginning of the next one's. The
+  // reserve comes on top, one cool-down apart like the rest. Without a cool-down this quotient is infinite and bounds nothing.
   const byCooldown = Math.floor(otpExpiry / cooldown) + 1
   const codesOut = Math.min(Math.min(2 * sendBudget.perHour, sendBudget.perDay) + sendBudget.reservePerDay, byCooldown)
   return (failureBudget.perDay + codesOut * maxOtpAttempts) * 2 / 10 ** otpLength

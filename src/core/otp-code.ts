@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import type { Random } from '../types.ts'
+import type { Random } from '../option-types.ts'
 
 /** Crockford's base 32: no I, L, O or U, so that nothing is misread and no word appears. */
 const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'

@@ -1,5 +1,5 @@
 import { ReservedClaim } from '../errors.ts'
-import type { Clock, Random } from '../types.ts'
+import type { Clock, Random } from '../option-types.ts'
 import { SECOND } from './duration.ts'
 
 /** Signs and verifies with one key; `verify` throws on whatever is not a token of this key, algorithm, issuer and audience. */

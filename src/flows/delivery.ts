@@ -1,4 +1,4 @@
-import type { OtpAuthOptions, OtpMail } from '../types.ts'
+import type { OtpAuthOptions, OtpMail } from '../option-types.ts'
 import type { Log } from './log.ts'
 
 export type DeliveryOutcome = 'sent' | 'rejected' | 'timeout'

@@ -1,4 +1,5 @@
-import type { OtpAuthEvent, OtpAuthOptions } from '../types.ts'
+import type { OtpAuthOptions } from '../option-types.ts'
+import type { OtpAuthEvent } from '../types.ts'
 import type { Log } from './log.ts'
 
 /** What an operator should look at; the rest is the daily round. */

@@ -1,5 +1,4 @@
-import { invalidCode, userCreationFailed } from '../errors.ts'
-import { withoutValues } from '../storage/fail-closed.ts'
+import { invalidCode, userCreationFailed, withoutValues } from '../errors.ts'
 import type { UserRecord } from '../storage/storage.ts'
 import type { Flow, HostRequest } from './flow.ts'
 

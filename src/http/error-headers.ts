@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest, RouteGenericInterface } from 'fastify'
-import type { AnswerError } from '../errors.ts'
+import { isOurs } from '../errors.ts'
 
 /**
  * The same handler or guard, whose errors leave their headers on the reply: Fastify's own error handler would add them,
@@ -17,8 +17,4 @@ export function withErrorHeaders<Route extends RouteGenericInterface, Result> (
       throw error
     }
   }
-}
-
-export function isOurs (error: unknown): error is AnswerError {
-  return String((error as { code?: unknown } | null | undefined)?.code).startsWith('OTP_AUTH_')
 }

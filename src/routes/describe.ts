@@ -3,7 +3,7 @@ import type { FastifySchema } from 'fastify'
 import type { HttpContext } from '../http/context.ts'
 import { bearer, declareSchemes, refreshCookie, type DocumentInTheMaking, type SecurityRequirement } from '../http/openapi.ts'
 import type { ResolvedOptions } from '../options.ts'
-import type { RouteName, RouteOptions } from '../types.ts'
+import type { RouteName, RouteOptions } from '../option-types.ts'
 
 type DescribedSchema = FastifySchema & { security?: SecurityRequirement[] }
 type TransformInput = DocumentInTheMaking & { schema: DescribedSchema, url: string }

@@ -1,11 +1,11 @@
 import fastifyRateLimit, { type FastifyRateLimitStoreCtor, type RateLimitPluginOptions } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { hostOf } from '../core/network.ts'
-import { storageUnavailable, tooManyRequests } from '../errors.ts'
+import { sourceOf } from '../core/network.ts'
+import { isOurs, storageUnavailable, tooManyRequests, withoutValues } from '../errors.ts'
 import type { Flow } from '../flows/flow.ts'
-import { isOurs, withErrorHeaders } from '../http/error-headers.ts'
-import type { RouteName } from '../rate-limit-options.ts'
-import { withoutValues } from '../storage/fail-closed.ts'
+import { withErrorHeaders } from '../http/error-headers.ts'
+import type { RouteName } from '../option-types.ts'
+import { inTime } from '../storage/timeout.ts'
 
 type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>
 
@@ -35,7 +35,7 @@ export async function limitPerIp (
     await context.register(fastifyRateLimit, settings)
     context.addHook('onRoute', (route) => {
       const [limit] = route.onRequest as [Hook]
-      Object.assign(route, { config, onRequest: [withErrorHeaders(failClosed(limit, flow.options.rateLimit.timeout)), ...hooks] })
+      Object.assign(route, { config, onRequest: [withErrorHeaders(answerInTime(limit, flow.options.rateLimit.timeout)), ...hooks] })
     })
     declare(context)
   })
@@ -51,7 +51,7 @@ function limitSettings ({ options, emit }: Flow, route: RouteName): RateLimitPlu
         ...(redis !== undefined && { redis }),
         ...(store !== undefined && { store: store as unknown as FastifyRateLimitStoreCtor }),
         // Told apart in the key, for a store of the host's own is not told the name space.
-        keyGenerator: ({ ip }) => `${options.name}:${route}:${hostOf(ip)}`,
+        keyGenerator: ({ ip }) => `${options.name}:${route}:${sourceOf(ip)}`,
         // What it calls a ban is any refusal but the first of a window; so the first is told, and a flood is one event.
         ban: 1,
         errorResponseBuilder: (_request, { ttl, ban }) => {
@@ -68,18 +68,12 @@ function limitSettings ({ options, emit }: Flow, route: RouteName): RateLimitPlu
  * The same hook, whose store answers in time or refuses the request: nothing else bounds one guess at each of many
  * accounts, and who can bring the store down must not get rid of the bound. No guard asks it, so whoever is logged in stays so.
  */
-function failClosed (limit: Hook, timeout: number): Hook {
+function answerInTime (limit: Hook, timeout: number): Hook {
   return async (request, reply) => {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`the store of the rate limit gave no answer within ${timeout} ms`)), timeout)
-    })
     try {
-      await Promise.race([limit(request, reply), late])
+      await inTime(limit(request, reply), timeout, `the store of the limits per IP gave no answer within ${timeout} ms`)
     } catch (error) {
       throw isOurs(error) ? error : storageUnavailable(withoutValues(error))
-    } finally {
-      clearTimeout(timer)
     }
   }
 }

@@ -5,7 +5,7 @@ import { withErrorHeaders } from '../http/error-headers.ts'
 import type { HttpContext } from '../http/context.ts'
 import { describe } from './describe.ts'
 import { presentedRefreshToken } from './presented-refresh-token.ts'
-import { logoutResponse } from './responses.ts'
+import { MESSAGES, logoutResponse } from './responses.ts'
 import { BODY_LIMIT, sessionBody, type SessionInput } from './schemas.ts'
 
 export function logoutRoute (scope: FastifyInstance, context: HttpContext): void {
@@ -22,6 +22,6 @@ export function logoutRoute (scope: FastifyInstance, context: HttpContext): void
       accessToken: presentedBearer(request)
     })
     if (options.refreshTokenDelivery !== 'body') cookies.refresh.clear(reply)
-    return { message: 'Logged out' }
+    return { message: MESSAGES.loggedOut }
   }))
 }

@@ -8,7 +8,7 @@ import { withErrorHeaders } from '../http/error-headers.ts'
 import type { HttpContext } from '../http/context.ts'
 import { carriedRequestId } from '../http/request-id.ts'
 import { describe } from './describe.ts'
-import { requestOtpResponse } from './responses.ts'
+import { MESSAGES, requestOtpResponse } from './responses.ts'
 import { BODY_LIMIT, RequestOtpBody, type RequestOtpInput } from './schemas.ts'
 
 export function requestOtpRoute (scope: FastifyInstance, context: HttpContext): void {
@@ -33,7 +33,7 @@ export function requestOtpRoute (scope: FastifyInstance, context: HttpContext): 
     finished(stream ?? reply.raw, { readable: false }, requested.afterAnswer)
     cookies.request.set(reply, requested.requestId, options.otpExpiry)
     return {
-      message: 'If this address can receive a code, one is on its way',
+      message: MESSAGES.requested,
       request_id: requested.requestId,
       expires_in: Math.floor(options.otpExpiry / SECOND),
       resend_after: Math.ceil(options.cooldown / SECOND),

@@ -4,6 +4,9 @@ import {
   tooManyRequests, userCreationFailed
 } from '../errors.ts'
 import { answer, errorAnswer, type ExampleError } from '../http/answers.ts'
+import { EXAMPLE_REQUEST_ID } from './schemas.ts'
+
+export const MESSAGES = { requested: 'If this address can receive a code, one is on its way', loggedOut: 'Logged out' }
 
 const setsCookies = (which: string) => ({ 'Set-Cookie': { type: 'string', description: which } })
 
@@ -14,8 +17,8 @@ const RequestedOtp = answer('A code is on its way, if this address can receive o
   resend_after: Type.Integer({ description: 'Seconds until another code can be asked for.' }),
   code_length: Type.Integer({ description: 'Characters in the code: digits, or 13 letters and digits.' })
 }, {
-  message: 'If this address can receive a code, one is on its way',
-  request_id: 'q0Zt3vVJ0mGk1yq6Qm1b9A',
+  message: MESSAGES.requested,
+  request_id: EXAMPLE_REQUEST_ID,
   expires_in: 600,
   resend_after: 60,
   code_length: 6
@@ -28,7 +31,7 @@ const tokens = (description: string, cookies: string) => answer(description, {
   refresh_token: Type.Optional(Type.String({ description: 'Where refresh tokens travel in bodies.' }))
 }, { access_token: 'header.claims.signature', token_type: 'bearer', expires_in: 900 }, setsCookies(cookies))
 
-const LoggedOut = answer('Nobody is logged in any more.', { message: Type.String() }, { message: 'Logged out' },
+const LoggedOut = answer('Nobody is logged in any more.', { message: Type.String() }, { message: MESSAGES.loggedOut },
   setsCookies('The refresh token, cleared.'))
 
 const detail = Type.String({ description: 'The message again.' })
@@ -50,7 +53,7 @@ const NOT_JSON = { statusCode: 415, code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE', mess
 const FAILED = { statusCode: 500, code: 'ERR_OF_THE_HOST', message: 'Something went wrong' }
 
 const everywhere = {
-  400: error('The body is not what the schema says.', [invalidEmail('must be one address with one "@"'), INVALID_JSON]),
+  400: error('The body is not what the schema says.', [INVALID_JSON]),
   403: error('Another site sent the request.', [crossSite()]),
   413: error('The body is too large.', [TOO_LARGE]),
   415: error('The body is not JSON.', [NOT_JSON]),
@@ -59,15 +62,19 @@ const everywhere = {
   503: error('Storage failed.', [storageUnavailable(new Error())])
 }
 
+const badAddress = { 400: error('The body is not what the schema says.', [invalidEmail('must be one address with one "@"'), INVALID_JSON]) }
+
 export const requestOtpResponse = {
   200: RequestedOtp,
   ...everywhere,
+  ...badAddress,
   503: error('Storage or delivery failed.', [storageUnavailable(new Error()), deliveryFailed()])
 }
 
 export const verifyOtpResponse = {
   200: tokens('Logged in.', 'The refresh token and the device; the request id, cleared.'),
   ...everywhere,
+  ...badAddress,
   401: error('The code is wrong or no longer valid.', [invalidCode(4)], { attemptsRemaining }),
   429: tooMany(tooManyAttempts(), tooManyRequests(60_000)),
   500: error('The host failed.', [userCreationFailed(new Error()), new ReservedClaim('sub')])

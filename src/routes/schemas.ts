@@ -3,6 +3,8 @@ import { Type, type Static, type TObject } from '@sinclair/typebox'
 /** In bytes: no body of ours is larger than a refresh token and an address. */
 export const BODY_LIMIT = 8 * 1024
 
+export const EXAMPLE_REQUEST_ID = 'q0Zt3vVJ0mGk1yq6Qm1b9A'
+
 const closed = { additionalProperties: false }
 
 /** `x-examples` is @fastify/swagger's own keyword. */
@@ -20,7 +22,7 @@ export const VerifyOtpBody = Type.Object({
   email: Email,
   code: Type.String({ minLength: 1, maxLength: 64, description: 'The code as it was typed or pasted.' }),
   request_id: Type.Optional(RequestId)
-}, { ...closed, ...example({ email: 'you@example.com', code: '123456', request_id: 'q0Zt3vVJ0mGk1yq6Qm1b9A' }) })
+}, { ...closed, ...example({ email: 'you@example.com', code: '123456', request_id: EXAMPLE_REQUEST_ID }) })
 export type VerifyOtpInput = Static<typeof VerifyOtpBody>
 
 const NoBody = Type.Object({}, closed)

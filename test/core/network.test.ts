@@ -1,5 +1,5 @@
 import t from 'tap'
-import { hostOf, networkOf } from '../../src/core/network.ts'
+import { sourceOf, networkOf } from '../../src/core/network.ts'
 
 function same (t: Test, network: string, ips: string[]): void {
   for (const ip of ips) t.equal(networkOf(ip), network, ip)
@@ -52,9 +52,9 @@ t.test('a host is one IPv4 address, or a /64 of IPv6', async (t) => {
     unknown: ['', 'unix', '1.2.3', '192.0.2.1:443', '1::2::3']
   }
   for (const [host, ips] of Object.entries(hosts)) {
-    for (const ip of ips) t.equal(hostOf(ip), host, ip)
+    for (const ip of ips) t.equal(sourceOf(ip), host, ip)
   }
-  t.equal(hostOf(undefined as unknown as string), 'unknown', 'a Unix socket, or one that is gone')
+  t.equal(sourceOf(undefined as unknown as string), 'unknown', 'a Unix socket, or one that is gone')
 })
 
 t.test('what is no address is one network', async (t) => {

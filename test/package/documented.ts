@@ -1,10 +1,14 @@
 import ts from 'typescript'
 
 /** Interfaces of which each property is an option: documented, and with its default where it may be left out. */
-const optionTypes = /^(OtpAuthOptions|SendBudget|FailureBudget|CookieOptions|DrizzleStorageOptions|MongodbStorageOptions)$/
+const optionTypes = new Set([
+  'OtpAuthOptions', 'SendBudget', 'FailureBudget', 'CookieOptions', 'RateLimit', 'RateLimitOptions', 'DrizzleStorageOptions',
+  'MongodbStorageOptions', 'OtpAuthClientOptions'
+])
 
 /** Declarations that a host reads. */
-const ours = /\/fastify-otp-auth\/dist\/((types|augmentations|storage\/(storage|mongodb|conformance|drizzle\/(sqlite|pg|mysql)))\.d\.ts)$/
+const ours = new RegExp('/fastify-otp-auth/dist/((types|option-types|augmentations|client/(client|types)|' +
+  'storage/(storage|mongodb|conformance|drizzle/(sqlite|pg|mysql)))\\.d\\.ts)$')
 
 /**
  * What an editor would say nothing of: options and methods of this package without a comment in its declarations, options
@@ -28,7 +32,7 @@ export function undocumented (program: ts.Program): string[] {
     const symbol = checker.getSymbolAtLocation(member.name!)
     const name = `${owner}.${symbol?.name}`
     const isMethod = ts.isMethodSignature(member) && !/^(SQLite|Postgres|MySql)Database$/.test(owner)
-    const isOption = optionTypes.test(owner)
+    const isOption = optionTypes.has(owner)
     if ((isMethod || isOption || /^Fastify(Instance|Request)$/.test(owner)) && symbol !== undefined) {
       const tags = symbol.getJsDocTags(checker)
       if (comment(member) === '' && tags.length === 0) missing.push(name)
