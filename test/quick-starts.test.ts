@@ -16,15 +16,15 @@ import { freshDist } from './helpers/fresh-dist.ts'
 // The programs import the package by its own name, which is `dist`.
 freshDist()
 
-const blocks = blocksIn('ts').filter(({ at }) => at.startsWith('README.md'))
+const blocks = blocksIn('js').filter(({ at }) => at.startsWith('README.md'))
 const blockOf = (text: string) => blocks.find(({ code }) => code.includes(text))!.code
 const main = blockOf("new Database('app.db')")
+const ofSqlite = main.slice(main.indexOf('import Database'), main.indexOf('const app ='))
 
 /** The first program with the lines of another database in the place of its own, as the README says. */
 function onAnother (lines: string): string {
-  const start = main.indexOf("import Fastify from 'fastify'")
-  const rest = `${main.slice(start, main.indexOf('import { drizzleStorage'))}${main.slice(main.indexOf('const app ='))}`
-  return `${lines}\n${lines.includes('const storage =') ? rest.replace('drizzleStorage(db)', 'storage') : rest}`
+  const program = main.replace(ofSqlite, `${lines}\n`)
+  return lines.includes('const storage =') ? program.replace('storage: drizzleStorage(db)', 'storage') : program
 }
 
 async function postgres (t: Test): Promise<NodeJS.ProcessEnv> {
@@ -67,8 +67,8 @@ for (const [name, { code, skip, environment }] of Object.entries(programs)) {
   t.test(`the program for ${name} logs in`, { skip: skip ?? false }, async (t) => {
     const folder = t.testdir({})
     t.ok(code.includes('port: 3000'))
-    writeFileSync(join(folder, 'server.mts'), code.replace('port: 3000', 'port: 0'))
-    const server = spawn(process.execPath, ['--import', 'tsx', 'server.mts'], {
+    writeFileSync(join(folder, 'server.mjs'), code.replace('port: 3000', 'port: 0'))
+    const server = spawn(process.execPath, ['server.mjs'], {
       cwd: folder,
       env: { ...ownEnvironment(), OTP_AUTH_SECRET: 'a secret of the tests, of 32 bytes or more', ...await environment?.(t) },
       stdio: ['ignore', 'pipe', 'inherit']

@@ -24,7 +24,7 @@ export const blocks: readonly Block[] = pages.flatMap((page) => {
   }))
 })
 
-export const blocksIn = (language: string): Block[] => blocks.filter((block) => block.language === language)
+export const blocksIn = (...languages: string[]): Block[] => blocks.filter(({ language }) => languages.includes(language))
 
 /** What the blocks may take for granted: the names that a reader knows from the lines before, or from an application of their own. */
 const context = `
