@@ -1,7 +1,7 @@
 /** Mutation tests: `npm run mutate`, or a part, `npm run mutate -- --mutate 'src/flows/*.ts'`. See CONTRIBUTING. */
 
 /**
- * Which tests hold which sources: files that run in one process and in milliseconds, so without servers, browsers,
+ * Which tests cover which sources: files that run in one process and in milliseconds, so without servers, browsers,
  * processes and races. The first entry whose `sources` a path begins with counts.
  */
 const groups = [

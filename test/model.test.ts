@@ -58,7 +58,7 @@ const adapters: Record<string, Adapter> = {
 }
 
 for (const [name, { runs, skip, open }] of Object.entries(adapters)) {
-  t.test(`${name} answers whatever comes as the design does`, { skip: skip ?? false }, async (t) => {
+  t.test(`${name} answers whatever comes as the model does`, { skip: skip ?? false }, async (t) => {
     const world = await createWorld(await open(t))
     t.teardown(() => world.app.close())
     const numRuns = Math.ceil(runs * more)

@@ -3,7 +3,7 @@ import t from 'tap'
 import { SECRET, claimsOf, encode, forge, headerOf, keyFor, without } from './helpers/jwt.ts'
 import { ACCESS, HEADER, REFRESH_COOKIE, loggedIn } from './helpers/login.ts'
 
-t.test('tokens are what the design says, and one built by hand with our key is accepted', async (t) => {
+t.test('tokens have the claims that they should have and no other, and one built by hand with our key is accepted', async (t) => {
   const { anna, token, claims, accepts } = await loggedIn(t)
   t.strictSame(headerOf(token), { alg: 'HS256', typ: 'at+jwt' })
   t.strictSame(Object.keys(claims).sort(), ['exp', 'iat', 'jti', 'sid', 'sub', 'type'])

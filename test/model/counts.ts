@@ -1,4 +1,4 @@
-/** Budgets and failure counts of the model, as section 5 of the design has them. Times are milliseconds. */
+/** Budgets and failure counts of the model, as the options say. Times are milliseconds. */
 
 export const HOUR = 3_600_000
 export const DAY = 24 * HOUR

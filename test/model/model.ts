@@ -1,5 +1,5 @@
 /**
- * The flows once more, as section 5 of the design tells them: plain objects, one caller at a time, no database, and nothing
+ * The flows once more, as the README and the threat model tell them: plain objects, one caller at a time, no database, and nothing
  * from `src`. What the plugin answers is compared with what this answers.
  */
 import { DAY, fail, failureWait, giveBack, longest, take, waits, type Limits } from './counts.ts'

@@ -69,7 +69,7 @@ class TapInProcess {
     return this.#kills.get(source)
   }
 
-  /** The tests that hold the source, the likeliest killers first: those that killed here before, then the file of its name. */
+  /** The tests that cover the source, the likeliest killers first: those that killed here before, then the file of its name. */
   #inOrder (ids, source) {
     const path = relative(process.cwd(), source)
     const { tests } = this.#groups.find(({ sources }) => sources.some((start) => path.startsWith(start)))
