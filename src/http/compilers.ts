@@ -8,8 +8,8 @@ import type { AnswerError } from '../errors.ts'
  * turn `["123456"]` and `true` into codes, and one that knows other schemas could not read ours.
  */
 export function useOwnCompilers (context: FastifyInstance): void {
-  context.setValidatorCompiler(validatorCompiler)
-  context.setSerializerCompiler(serializerCompiler)
+  // On each route, for a context whose host adds a schema later makes compilers anew, and those of its children are the root's.
+  context.addHook('onRoute', (route) => { Object.assign(route, { validatorCompiler, serializerCompiler }) })
   context.removeAllContentTypeParsers()
   const parseJson = context.getDefaultJsonParser('error', 'error')
   context.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {

@@ -15,6 +15,8 @@ const knowNoSchema = (app: FastifyInstance) => {
 const serializeByJson = (app: FastifyInstance) => { app.setSerializerCompiler(() => (data) => JSON.stringify(data)) }
 const serializeNothing = (app: FastifyInstance) => { app.setSerializerCompiler(() => { throw new Error('no such schema') }) }
 
+const addSchema = (app: FastifyInstance) => { app.addSchema({ $id: 'later', type: 'object', properties: {} }) }
+
 const hosts: Record<string, Host> = {
   'that is plain': {},
   'that coerces types and removes unknown fields': {
@@ -26,7 +28,11 @@ const hosts: Record<string, Host> = {
   'whose validator does not know our schemas': { before: knowNoSchema },
   'whose serializer is JSON.stringify, set before ours': { before: serializeByJson },
   'whose serializer is JSON.stringify, set after ours': { after: serializeByJson },
-  'whose serializer does not know our schemas': { before: serializeNothing }
+  'whose serializer does not know our schemas': { before: serializeNothing },
+  'that adds a schema after us, for which Fastify makes compilers anew': { after: addSchema },
+  'that adds a schema after us, and whose compiler would take ours and coerce types': {
+    fastify: { ajv: { customOptions: { strict: false, coerceTypes: 'array', removeAdditional: 'all' } } }, after: addSchema
+  }
 }
 
 const wrongVerifies: Record<string, unknown> = {
