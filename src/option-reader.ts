@@ -63,11 +63,11 @@ export function optionReader (given: Record<string, unknown>, path: string) {
     optionalText: (name: string, pattern = /./, expected = 'a text that is not empty') =>
       optional(name, (value) => typeof value === 'string' && pattern.test(value), expected) as string | undefined,
 
-    object: (name: string) => (optional(name, isPlainObject, 'an object') ?? {}) as Record<string, unknown>,
+    object: (name: string) => (optional(name, isOptionsObject, 'an object') ?? {}) as Record<string, unknown>,
 
     /** `null` for false. */
     objectOrFalse (name: string): Record<string, unknown> | null {
-      const value = optional(name, (value) => value === false || isPlainObject(value), 'an object or false') ?? {}
+      const value = optional(name, (value) => value === false || isOptionsObject(value), 'an object or false') ?? {}
       return value === false ? null : value as Record<string, unknown>
     },
 
@@ -128,6 +128,11 @@ export function isFunction (value: unknown): boolean {
   return typeof value === 'function'
 }
 
-export function isPlainObject (value: unknown): boolean {
+export function isObject (value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** No promise, Map or Date, which have none of our names: the defaults would hold, and nobody be told. */
+function isOptionsObject (value: unknown): boolean {
+  return Object.prototype.toString.call(value) === '[object Object]'
 }

@@ -2,7 +2,7 @@ import { randomBytes, randomInt } from 'node:crypto'
 import { DAY, MINUTE, HOUR, SECOND } from './core/duration.ts'
 import { MAX_ODDS, MAX_OTP_EXPIRY, guessingOdds } from './core/odds.ts'
 import { InvalidOption } from './errors.ts'
-import { isFunction, isPlainObject, optionReader, type OptionReader } from './option-reader.ts'
+import { isFunction, isObject, optionReader, type OptionReader } from './option-reader.ts'
 import { readRateLimit } from './rate-limit-options.ts'
 import { STORAGE_VERBS } from './storage/fail-closed.ts'
 import type { OtpAuthOptions } from './option-types.ts'
@@ -142,9 +142,9 @@ function readSecrets (given: unknown, developerMode: boolean, read: OptionReader
 }
 
 function isStorage (value: unknown): boolean {
-  return isPlainObject(value) && STORAGE_VERBS.every((verb) => isFunction((value as Record<string, unknown>)[verb]))
+  return isObject(value) && STORAGE_VERBS.every((verb) => isFunction((value as Record<string, unknown>)[verb]))
 }
 
 function isRandom (value: unknown): boolean {
-  return isPlainObject(value) && ['bytes', 'int'].every((name) => isFunction((value as Record<string, unknown>)[name]))
+  return isObject(value) && ['bytes', 'int'].every((name) => isFunction((value as Record<string, unknown>)[name]))
 }

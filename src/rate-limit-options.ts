@@ -1,6 +1,6 @@
 import { HOUR, MINUTE, SECOND } from './core/duration.ts'
 import { InvalidOption } from './errors.ts'
-import { isFunction, isPlainObject, optionReader, type OptionReader } from './option-reader.ts'
+import { isFunction, isObject, optionReader, type OptionReader } from './option-reader.ts'
 import type { RateLimitOptions, RouteName } from './option-types.ts'
 
 /** Requests from one IP address in ten minutes: an office behind one address gets by, a machine that tries all day does not. */
@@ -32,7 +32,7 @@ export function readRateLimit (options: OptionReader) {
     requestOtp: limit('requestOtp'), verifyOtp: limit('verifyOtp'), refresh: limit('refresh'), logout: limit('logout')
   })
   const redis = read.optional('redis', isRedis, 'a client of ioredis (one of the package redis is none)') as RateLimitOptions['redis']
-  const store = read.optional('store', isFunction, 'a class, as @fastify/rate-limit takes it') as RateLimitOptions['store']
+  const store = read.optional('store', isClass, 'a class, as @fastify/rate-limit takes it') as RateLimitOptions['store']
   if (redis !== undefined && store !== undefined) throw new InvalidOption('rateLimit.store must be left out where rateLimit.redis is set')
 
   const resolved = Object.freeze({
@@ -45,7 +45,12 @@ export function readRateLimit (options: OptionReader) {
   return resolved
 }
 
+/** What `new` makes something of: arrow functions and methods have no prototype. */
+function isClass (value: unknown): boolean {
+  return isFunction(value) && (value as { prototype?: unknown }).prototype !== undefined
+}
+
 /** The package `redis` has another interface, which @fastify/rate-limit does not speak. */
 function isRedis (value: unknown): boolean {
-  return isPlainObject(value) && isFunction((value as Record<string, unknown>)['defineCommand'])
+  return isObject(value) && isFunction((value as Record<string, unknown>)['defineCommand'])
 }

@@ -9,7 +9,7 @@ const NO_BOOLEANS = ['true', 0, 1, null, {}, []]
 const NO_NUMBERS = ['5', '', 1.5, NaN, Infinity, null, true, [5], {}, -1]
 const NO_DURATIONS = ['soon', '15', '', '15 minutes', -1, NaN, Infinity, null, true, false, {}, ['15m'], new Date(0)]
 const NO_FUNCTIONS = ['f', 1, null, true, {}, []]
-const NO_OBJECTS = ['x', 1, null, true, [], () => ({})]
+const NO_OBJECTS = ['x', 1, null, true, [], () => ({}), Promise.resolve({}), new Map(), new Date()]
 const NO_TEXTS = ['', 1, null, true, [], {}]
 
 const defaults = {
@@ -189,7 +189,7 @@ t.test('a limit per IP is a whole number in a window of at most an hour, or off;
     '.logout.timeWindow': [[...NO_DURATIONS, 0, 3601, 60_000, '2h'], /must be a number of seconds, or a string such as "15m", from 1 to 3600 seconds; got/],
     '.timeout': [[...NO_DURATIONS, 0, 61], /must be a number of seconds, or a string such as "15m", from 0.001 to 60 seconds; got/],
     '.redis': [['redis://localhost', null, true, {}, { defineCommand: 1 }, [], { sendCommand: () => {} }], /must be a client of ioredis \(one of the package redis is none\); got (?:an? \w+|null|true)$/],
-    '.store': [['redis', null, true, {}, []], /must be a class, as @fastify\/rate-limit takes it; got/],
+    '.store': [['redis', null, true, {}, [], () => ({}), async () => {}], /must be a class, as @fastify\/rate-limit takes it; got/],
     '.refresh.timewindow': [[1], /is no option; expected one of max, timeWindow/]
   }
   for (const [path, [values, expected]] of Object.entries(wrong)) {

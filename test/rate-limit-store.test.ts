@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto'
+import Fastify from 'fastify'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
-import type { OtpAuthOptions, RateLimitOptions, RateLimitStore } from '../src/index.ts'
+import otpAuth, { type OtpAuthOptions, type RateLimitOptions, type RateLimitStore } from '../src/index.ts'
+import { MemoryStore } from '../src/routes/limit-stores.ts'
 import { buildApp } from './helpers/app.ts'
 import type { Answer, Browser } from './helpers/browser.ts'
 import { cutProxy } from './helpers/cut-proxy.ts'
 import { addInstance } from './helpers/instances.ts'
 import { logged } from './helpers/log.ts'
+import { required } from './helpers/options.ts'
 
 const ANNA = 'anna@example.com'
 const URL_OF_REDIS = process.env['TEST_REDIS_URL']
@@ -73,7 +76,13 @@ t.test('a store that fails, throws or hangs is 503 in bounded time, and all work
   const failures: Record<string, Incr> = {
     fails: (key, done) => done(Object.assign(new Error('the store is gone'), { command: { args: [key] } })),
     throws: () => { throw new Error('the store throws') },
-    hangs: () => {}
+    rejects: (async () => { throw new Error('the store rejects') }) as unknown as Incr,
+    'rejects with nothing': (() => Promise.reject()) as unknown as Incr, // eslint-disable-line prefer-promise-reject-errors
+    hangs: () => {},
+    'answers nothing': (_key, done) => done(null),
+    'answers no numbers': (_key, done) => done(null, {} as never),
+    'answers no count': (_key, done) => done(null, { current: NaN, ttl: 1000 }),
+    'answers no time': (_key, done) => done(null, { current: 1 } as never)
   }
   let current = incr
   const { browser, codeFor, mails } = await buildApp(t, {
@@ -86,12 +95,43 @@ t.test('a store that fails, throws or hangs is 503 in bounded time, and all work
     await failsClosed(t, anna, token, how)
   }
   t.equal(mails.length, 1, 'no mail went out')
-  const said = logged(/(the store is gone|the store throws|gave no answer within 50 ms).*OTP_AUTH_STORAGE_UNAVAILABLE/)
-  t.equal(said.length, 12, 'the log says why')
+  const reasons = 'is gone|throws|rejects|gave no answer within 50 ms|rateLimit.store (rejected|answered without the numbers current and ttl)'
+  const said = logged(new RegExp(`(${reasons}).*OTP_AUTH_STORAGE_UNAVAILABLE`))
+  t.equal(said.length, 4 * Object.keys(failures).length, 'the log says why')
   t.notMatch(said.join(), /otp_auth:\w+:198/, 'and quotes no key')
   current = incr
   t.equal((await anna.refresh()).status, 200)
   t.equal((await anna.logout()).status, 200)
+})
+
+t.test('a class whose objects cannot count is refused at boot', async (t) => {
+  for (const store of [class {}, class { increment () {} }, class { incr = 1 }]) {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await t.rejects(async () => await app.register(otpAuth, { ...required(), rateLimit: { store: store as never } }), {
+      code: 'OTP_AUTH_INVALID_OPTION', message: /rateLimit\.store must be a class whose objects have the method incr/
+    })
+  }
+})
+
+t.test('in memory so many windows are kept, and the ones that end first are forgotten', async (t) => {
+  let now = 1_790_000_000_000
+  t.intercept(Date, 'now', { value: () => now })
+  const store = new MemoryStore()
+  const count = (key: string) => {
+    let counted = 0
+    store.incr(key, (_error, result) => { counted = result!.current }, 1000, 1)
+    return counted
+  }
+  for (let key = 0; key < 100_000; key++) count(`${key}`)
+  t.strictSame([count('0'), count('99999')], [2, 2], 'all of them are there')
+  t.equal(count('one more'), 1)
+  t.strictSame([count('1'), count('99999')], [2, 3])
+  t.equal(count('0'), 1, 'the first one is forgotten')
+  now += 1000
+  t.equal(count('99999'), 1, 'over')
+  now += 999
+  t.equal(count('99999'), 2)
 })
 
 t.test('on Redis', { skip }, async (t) => {
@@ -128,6 +168,18 @@ t.test('on Redis', { skip }, async (t) => {
     ].sort())
     const left = await redis.pttl(`fastify-rate-limit-${name}:logout:192.0.2.1`)
     t.ok(left > 500_000 && left <= 600_000, 'the count ends with its window')
+  })
+
+  await t.test('a command of the host\'s own by any name is not taken for a count', async (t) => {
+    const name = freshName()
+    const redis = connect(t)
+    t.teardown(async () => { await redis.del(await redis.keys(`*${name}*`)) })
+    for (const command of ['rateLimit', 'rateLimitRead']) redis.defineCommand(command, { numberOfKeys: 1, lua: 'return 1' })
+    const { browser } = await build(t, name, { redis, logout: { max: 2 } })
+    const seen: number[] = []
+    for (let n = 0; n < 3; n++) seen.push((await browser().logout()).status)
+    t.strictSame(seen, [200, 200, 429])
+    t.equal(await (redis as never as { rateLimit (key: string): Promise<number> }).rateLimit('key'), 1, 'and the host\'s is left alone')
   })
 
   await t.test('stopped or silent it is 503, and all works once it is back', async (t) => {

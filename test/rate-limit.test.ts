@@ -61,6 +61,24 @@ t.test('each route admits one address so often in its window, and refuses the ne
   for (const path of Object.values(PATHS)) t.not((await stranger.post(path)).status, 429, `${path} when the window is over`)
 })
 
+t.test('of requests that are asked at once exactly those within the limit are admitted', async (t) => {
+  const { browser, events } = await buildApp(t, { rateLimit: { logout: { max: 60 } } })
+  const answers = await Promise.all(Array.from({ length: 100 }, () => browser().logout()))
+  t.equal(answers.filter(({ status }) => status === 200).length, 60)
+  t.equal(answers.filter(({ status }) => status === 429).length, 40)
+  t.strictSame(events, [{ type: 'ip.limited', route: 'logout' }])
+})
+
+t.test('a clock that is set back makes no window longer', async (t) => {
+  let now = Date.now()
+  t.intercept(Date, 'now', { value: () => now })
+  const { browser } = await buildApp(t, { rateLimit: { logout: TWO } })
+  t.strictSame(await statuses(3, () => browser().logout()), [200, 200, 429])
+  now -= 3_600_000
+  t.strictSame(await statuses(3, () => browser().logout()), [200, 200, 429], 'a window of its own')
+  limited(t, await browser().logout(), 600, 'of the same length')
+})
+
 t.test('40 addresses of one IPv6 /64 are one bucket, and so are an IPv4 address and its mapped spellings', async (t) => {
   const { browser } = await buildApp(t, { rateLimit: { logout: { max: 40 } } })
   t.strictSame(new Set(await statuses(40, (n) => browser(`2001:db8:0:1:${n.toString(16)}::1`).logout())), new Set([200]))

@@ -5,7 +5,8 @@ import { isOurs, storageUnavailable, tooManyRequests, withoutValues } from '../e
 import type { Flow } from '../flows/flow.ts'
 import { withErrorHeaders } from '../http/error-headers.ts'
 import type { RouteName } from '../option-types.ts'
-import { inTime } from '../storage/timeout.ts'
+import { inTime } from '../storage/adapter-options.ts'
+import { MemoryStore, checked, withOwnCommands } from './limit-stores.ts'
 
 type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>
 
@@ -48,8 +49,9 @@ function limitSettings ({ options, emit }: Flow, route: RouteName): RateLimitPlu
     ? null
     : {
         ...limit,
-        ...(redis !== undefined && { redis }),
-        ...(store !== undefined && { store: store as unknown as FastifyRateLimitStoreCtor }),
+        ...(redis === undefined
+          ? { store: (store === undefined ? MemoryStore : checked(store)) as unknown as FastifyRateLimitStoreCtor }
+          : { redis: withOwnCommands(redis) }),
         // Told apart in the key, for a store of the host's own is not told the name space.
         keyGenerator: ({ ip }) => `${options.name}:${route}:${sourceOf(ip)}`,
         // What it calls a ban is any refusal but the first of a window; so the first is told, and a flood is one event.

@@ -3,6 +3,7 @@ import type { ExpiringKind, OtpAuthStorage } from './storage.ts'
 import { budgetVerbs } from './mongodb/budgets.ts'
 import { challengeVerbs } from './mongodb/challenges.ts'
 import type { BudgetDocument, ChallengeDocument, SessionDocument, UserDocument } from './mongodb/documents.ts'
+import { refuseUnknown } from './adapter-options.ts'
 import { sessionVerbs } from './mongodb/sessions.ts'
 import { boundedBy, type Limits } from './mongodb/shared.ts'
 import { ensureUniqueEmail, findUserById, userVerbs } from './mongodb/users.ts'
@@ -60,18 +61,19 @@ const collectionOptions = {
  * whose first connection is left to its first command, and fails, stays closed when the server comes back (driver 7.9).
  *
  * @param db the database for our collections; users may live in another
- * @throws RangeError for a `timeout` that no timer can keep
+ * @throws RangeError for a `timeout` that no timer can keep, TypeError for an option that there is none of
  */
 export function mongodbStorage<User extends UserDocument = UserDocument> (
   db: Db,
   options: MongodbStorageOptions<User> = {}
 ): MongodbStorage {
+  refuseUnknown(options, ['users', 'prefix', 'timeout'])
   const { prefix = 'otp_', timeout = 5000 } = options
   const bounded = boundedBy(timeout)
   const challenges = db.collection<ChallengeDocument>(`${prefix}challenges`, collectionOptions)
   const budgets = db.collection<BudgetDocument>(`${prefix}budgets`, collectionOptions)
   const sessions = db.collection<SessionDocument>(`${prefix}sessions`, collectionOptions)
-  const users = (options.users ?? db.collection(`${prefix}users`)) as unknown as Parameters<typeof userVerbs>[0]
+  const users = (options.users ?? db.collection(`${prefix}users`, collectionOptions)) as unknown as Parameters<typeof userVerbs>[0]
 
   const remove: Record<ExpiringKind, (before: Date, limit: number, limits: Limits) => Promise<number>> = {
     challenges: (before, limit, limits) => removeFrom(challenges, { expiresAt: { $lt: before } }, limit, limits),

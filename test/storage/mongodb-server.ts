@@ -112,6 +112,22 @@ export function serverCases (t: Test, server: MongodbServer, url: string): void 
     })
   }
 
+  for (const bson of [{ raw: true }, { promoteValues: false }]) {
+    t.test(`users are read whole where the client is set to ${JSON.stringify(bson)}`, async (t) => {
+      const odd = new MongoClient(url, bson)
+      const db = odd.db(`otp_auth_${randomUUID()}`)
+      t.teardown(async () => { await client.db(db.databaseName).dropDatabase(); await odd.close() })
+      const storage = mongodbStorage(db)
+      await storage.ensureIndexes()
+      const made = await storage.insertUser({ email, fields: { company: 'X' } })
+      const { id } = (made as { user: { id: string } }).user
+      t.match(await storage.verifyUser(email), { id, email, isVerified: true, row: { company: 'X' } })
+      t.match(await storage.insertUser({ email, fields: {} }), { refused: Error })
+      await storage.insertSession({ ...session, userId: id })
+      t.match(await storage.loadSession({ sessionId: 'session', userId: id }), { session: { userId: id }, user: { id, email } })
+    })
+  }
+
   t.test('every command reads from the primary, waits for a majority, has a time limit and compares addresses exactly', async (t) => {
     const careless = new MongoClient(url, { readPreference: 'secondaryPreferred', w: 1, monitorCommands: true })
     const db = careless.db(`otp_auth_${randomUUID()}`)

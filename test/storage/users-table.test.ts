@@ -4,11 +4,13 @@ import { drizzle as onSqlite } from 'drizzle-orm/better-sqlite3'
 import { boolean as mysqlBoolean, mysqlTable, serial as mysqlSerial } from 'drizzle-orm/mysql-core'
 import { bigint, pgTable, serial, text as pgText, uuid } from 'drizzle-orm/pg-core'
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { MongoClient } from 'mongodb'
 import t from 'tap'
 import * as mysql from '../../src/storage/drizzle/mysql.ts'
 import * as pg from '../../src/storage/drizzle/pg.ts'
 import { driverError, missingId, parseId, preparedByCount } from '../../src/storage/drizzle/shared.ts'
 import * as sqlite from '../../src/storage/drizzle/sqlite.ts'
+import { mongodbStorage } from '../../src/storage/mongodb.ts'
 
 t.test('a users table that lacks a column is refused at once, and the error names the column', async (t) => {
   const noFlag = sqliteTable('users', { id: integer().primaryKey(), email: text().notNull() })
@@ -20,6 +22,15 @@ t.test('a users table that lacks a column is refused at once, and the error name
   t.throws(() => mysql.drizzleStorage(onMysql('mysql://nobody@127.0.0.1:1/none'), { users: noEmail }), { name: 'TypeError', message: /"email"/ })
   // @ts-expect-error -- a type error as well
   t.throws(() => pg.drizzleStorage(onPg('postgres://nobody@127.0.0.1:1/none'), { users: noId }), { name: 'TypeError', message: /"id"/ })
+})
+
+t.test('an option that there is none of is refused, and what there is is said', async (t) => {
+  const expected = { name: 'TypeError', message: /^usres is no option of the storage; expected one of users/ }
+  const typo = { usres: null } as object
+  t.throws(() => sqlite.drizzleStorage(onSqlite(':memory:'), typo), expected)
+  t.throws(() => mysql.drizzleStorage(onMysql('mysql://nobody@127.0.0.1:1/none'), typo), expected)
+  t.throws(() => pg.drizzleStorage(onPg('postgres://nobody@127.0.0.1:1/none'), typo), expected)
+  t.throws(() => mongodbStorage(new MongoClient('mongodb://127.0.0.1:1').db('none'), typo), expected)
 })
 
 t.test('the text of a token becomes an id of the column’s type, or no id: never another user’s', async (t) => {

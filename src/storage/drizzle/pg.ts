@@ -1,7 +1,7 @@
 import { and, eq } from 'drizzle-orm'
 import { fileURLToPath } from 'node:url'
 import type { OtpAuthStorage, UserRecord } from '../storage.ts'
-import { checkedTimeout, inTime } from '../timeout.ts'
+import { checkedTimeout, inTime, refuseUnknown } from '../adapter-options.ts'
 import type { AnyTable, FilledColumn, UsersColumn } from './host-types.ts'
 import { users as defaultUsers } from './pg-schema.ts'
 import { hasEmail, prepareStatements, type Database } from './pg-statements.ts'
@@ -70,10 +70,11 @@ export interface PostgresDatabase {
  * another one the default of its database, some of them reject instead.
  *
  * @param db a Drizzle database; of one with replicas only the primary is asked
- * @throws TypeError which names the column that a users table of the host's own lacks
+ * @throws TypeError which names the column that a users table of the host's own lacks, or an option that there is none of
  * @throws RangeError for a `timeout` that no timer can keep
  */
 export function drizzleStorage (db: PostgresDatabase, options: DrizzleStorageOptions = {}): OtpAuthStorage {
+  refuseUnknown(options, ['users', 'timeout', 'prepare'])
   const { prepare = true } = options
   const timeout = checkedTimeout(options.timeout ?? 5000)
   const connections = onPrimary(db)

@@ -1,4 +1,4 @@
-import { checkedTimeout, inTime } from '../timeout.ts'
+import { checkedTimeout, inTime } from '../adapter-options.ts'
 
 /** What every command of a verb is given, so that it ends with the verb. */
 export interface Limits {
@@ -37,9 +37,12 @@ export function boundedBy (timeout: number): Bounded {
   }
 }
 
-/** The code of a server's refusal. Classes are not compared: the host's driver may be another copy than ours. */
-export function errorCode (error: unknown): unknown {
-  return (error as { code?: unknown }).code
+/**
+ * The code of a server's refusal, NaN where there is none. Classes are not compared: the host's driver may be another copy
+ * than ours; and with some settings of the client the code is an object.
+ */
+export function errorCode (error: unknown): number {
+  return Number((error as { code?: unknown }).code)
 }
 
 export const duplicateKey = 11000

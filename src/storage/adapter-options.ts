@@ -3,6 +3,12 @@ import { inspect } from 'node:util'
 /** In milliseconds: what Node's timers hold. A longer one would fire at once. */
 const LONGEST_TIMER = 2 ** 31 - 1
 
+/** @throws TypeError for a name that is no option: what was meant by it would silently not hold */
+export function refuseUnknown (options: object, known: readonly string[]): void {
+  const unknown = Object.keys(options).find((name) => !known.includes(name))
+  if (unknown !== undefined) throw new TypeError(`${unknown} is no option of the storage; expected one of ${known.join(', ')}`)
+}
+
 /**
  * The `timeout` of an adapter, in milliseconds.
  *

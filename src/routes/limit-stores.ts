@@ -1,0 +1,83 @@
+import { InvalidOption } from '../errors.ts'
+import type { RateLimitStore } from '../option-types.ts'
+
+/** Hosts whose windows are kept in memory at once, some 20 MB; past that the window that ends first is forgotten. */
+const MOST_WINDOWS = 100_000
+
+/**
+ * Counts in this process. The store that @fastify/rate-limit has by itself hands out the object in which it goes on
+ * counting: of requests that are asked at once, each would see the count of the last, and all be refused.
+ */
+export class MemoryStore implements RateLimitStore {
+  // In the order in which they end, for the windows of one limit are of one length.
+  readonly #windows = new Map<string, { count: number, endsAt: number }>()
+
+  incr (...[key, done, timeWindow]: Parameters<RateLimitStore['incr']>): void {
+    const now = Date.now()
+    let window = this.#windows.get(key)
+    // A clock that was set back must not make a window longer.
+    if (window === undefined || window.endsAt <= now || window.endsAt > now + timeWindow) {
+      this.#windows.delete(key)
+      this.#makeRoom(now)
+      window = { count: 0, endsAt: now + timeWindow }
+      this.#windows.set(key, window)
+    }
+    done(null, { current: ++window.count, ttl: window.endsAt - now })
+  }
+
+  #makeRoom (now: number): void {
+    for (const [key, { endsAt }] of this.#windows) {
+      if (endsAt > now && this.#windows.size < MOST_WINDOWS) return
+      this.#windows.delete(key)
+    }
+  }
+}
+
+/**
+ * The host's class, held to its word: whatever is not two numbers would admit everybody, and a promise that rejects, which
+ * nobody waits for, would end the process.
+ */
+export function checked (Store: new (options: never) => RateLimitStore): new (options: never) => RateLimitStore {
+  return class implements RateLimitStore {
+    readonly #store: RateLimitStore
+
+    constructor (options: never) {
+      this.#store = new Store(options)
+      if (typeof this.#store.incr !== 'function') {
+        throw new InvalidOption('rateLimit.store must be a class whose objects have the method incr, as @fastify/rate-limit takes it')
+      }
+    }
+
+    incr (...[key, done, timeWindow, max]: Parameters<RateLimitStore['incr']>): void {
+      function answer (error: Error | null, result?: { current: number, ttl: number }): void {
+        if (error) return done(error)
+        const { current, ttl } = result ?? {}
+        if (!Number.isFinite(current) || !Number.isFinite(ttl)) return done(new Error('rateLimit.store answered without the numbers current and ttl'))
+        done(null, { current: current!, ttl: ttl! })
+      }
+      // `incr` returns nothing, unless it is an async function.
+      Promise.resolve(this.#store.incr(key, answer, timeWindow, max)).catch((error) => answer(error ?? new Error('rateLimit.store rejected')))
+    }
+  }
+}
+
+interface Commands {
+  [command: string]: unknown
+  defineCommand (name: string, definition: { numberOfKeys: number, lua: string }): void
+}
+
+/**
+ * The host's client of ioredis, on which our commands have names of their own: one of the host's by the same name would be
+ * taken for ours, and what it answers for a count.
+ */
+export function withOwnCommands (redis: object): object {
+  const client = redis as Commands
+  const own: Commands = {
+    defineCommand (name, definition) {
+      const command = `otpAuth:${name}`
+      client[command] ?? client.defineCommand(command, definition)
+      own[name] = (...input: unknown[]) => (client[command] as (...input: unknown[]) => unknown)(...input)
+    }
+  }
+  return own
+}
