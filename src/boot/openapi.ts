@@ -2,7 +2,7 @@ import type { FastifyInstance, RouteOptions } from 'fastify'
 import { notVerified, unauthenticated, invalidToken } from '../errors.ts'
 import type { Flow } from '../flows/flow.ts'
 import { errorAnswer } from '../http/answers.ts'
-import { bearer, type SecurityRequirement } from '../http/openapi.ts'
+import { bearer, ownTransforms, type SecurityRequirement } from '../http/openapi.ts'
 import type { Guard } from '../types.ts'
 
 /** What @fastify/swagger reads of a route's schema, beside what Fastify does. */
@@ -33,13 +33,14 @@ export function markGuardedRoutes (host: FastifyInstance, { options, log }: Flow
   let onlyJsonSchema = true
   host.addHook('onRoute', function (route) {
     routes.push(route)
-    // Set on our own routes, another instance's among them: no transform of the host's sees those.
-    if (route.config !== undefined && 'swaggerTransform' in route.config) return
+    // Our own, another instance's among them: no transform of the host's sees those.
+    if (ownTransforms.has(transformOf(route) as object)) return
     onlyJsonSchema &&= this.serializerCompiler === undefined && schemasOf(route).every(isPlain)
   })
   // Only now, for a guard may have been put on a route by an `onRoute` hook of the host's that ran after ours.
   host.addHook('onReady', async () => {
-    for (const route of routes.splice(0)) mark(route, onlyJsonSchema)
+    // A transform of the route's own may know its own kind of schema alone.
+    for (const route of routes.splice(0)) mark(route, onlyJsonSchema && typeof transformOf(route) !== 'function')
   })
 
   function mark (route: RouteOptions, withAnswers: boolean): void {
@@ -64,16 +65,21 @@ function withMissing (own: Record<string, unknown>, ours: Record<string, unknown
   return { ...own, ...Object.fromEntries(Object.entries(ours).filter(([status]) => !covers(status))) }
 }
 
-function schemasOf ({ schema = {} }: RouteOptions): unknown[] {
-  const { body, querystring, params, headers, response } = schema
+function transformOf ({ config }: RouteOptions): unknown {
+  return (config as { swaggerTransform?: unknown } | undefined)?.swaggerTransform
+}
+
+function schemasOf ({ schema }: RouteOptions): unknown[] {
+  const { body, querystring, params, headers, response } = schema ?? {}
   return [body, querystring, params, headers, ...Object.values(response ?? {})]
 }
 
 /**
- * JSON Schema, TypeBox's included, is plain objects. Schemas of other kinds (zod's, Joi's) are turned into it by a transform
- * of the host's that knows its own kind alone and throws at ours.
+ * JSON Schema, TypeBox's included, is plain objects. Schemas of other kinds (zod's, Joi's, ArkType's functions) are turned
+ * into it by a transform of the host's that knows its own kind alone and throws at ours.
  */
 function isPlain (schema: unknown): boolean {
+  if (typeof schema === 'function') return false
   return typeof schema !== 'object' || schema === null || [Object.prototype, null].includes(Object.getPrototypeOf(schema))
 }
 

@@ -9,6 +9,9 @@ export interface DocumentInTheMaking {
   swaggerObject?: { securityDefinitions?: Record<string, object> }
 }
 
+/** The transforms of the routes of every instance: what tells those from the host's. */
+export const ownTransforms = new WeakSet<object>()
+
 // No instance's name has a dot, so no two instances' schemes are named alike.
 const bearerName = ({ name }: ResolvedOptions): string => `${name}.bearer`
 const cookieName = ({ name }: ResolvedOptions): string => `${name}.refresh_cookie`

@@ -1,7 +1,7 @@
 import type { TObject } from '@sinclair/typebox'
 import type { FastifySchema } from 'fastify'
 import type { HttpContext } from '../http/context.ts'
-import { bearer, declareSchemes, refreshCookie, type DocumentInTheMaking, type SecurityRequirement } from '../http/openapi.ts'
+import { bearer, declareSchemes, ownTransforms, refreshCookie, type DocumentInTheMaking, type SecurityRequirement } from '../http/openapi.ts'
 import type { ResolvedOptions } from '../options.ts'
 import type { RouteName, RouteOptions } from '../option-types.ts'
 
@@ -65,6 +65,7 @@ export function describe<Schema extends { body: object, response: object }> (
     return then ? then({ ...input, schema: described }) : { schema: described, url: input.url }
   }
 
+  ownTransforms.add(swaggerTransform)
   return {
     config: { ...config, swaggerTransform } as object,
     schema: { ...schema, tags: [options.name], operationId: `${options.name}_${route}`, summary, description }

@@ -75,3 +75,48 @@ t.test('a host with TypeBox: marks and answers beside its own schemas', async (t
   t.same([security, Object.keys(responses)], [BEARER, ['200', '401']])
   t.equal((await app.inject({ method: 'POST', url: '/pay', payload: { amount: 1 } })).statusCode, 401)
 })
+
+t.test('a route with a transform of its own gets the padlock, and that transform none of our answers', async (t) => {
+  const { app } = await buildApp(t, {
+    before: (app) => {
+      useZod(app)
+      return app.register(swagger, { openapi })
+    },
+    after: (app) => {
+      const schema = { response: { 200: z.object({ total: z.number() }) } }
+      const config = { swaggerTransform: jsonSchemaTransform } as object
+      app.get('/pay', { schema, config, onRequest: [app.authenticate] }, async () => ({ total: 1 }))
+    }
+  })
+  const { security, responses } = (app.swagger() as any).paths['/pay'].get
+  t.same([security, Object.keys(responses)], [BEARER, ['200']])
+})
+
+t.test('schemas that are functions are none of ours, and their transform gets none of our answers', async (t) => {
+  const Total = Object.assign(() => {}, { toJsonSchema: () => ({ type: 'object', description: 'the total' }) })
+  const transform = ({ schema, url }: any) => {
+    const response = schema?.response && Object.entries(schema.response).map(([status, one]: any) => [status, one.toJsonSchema()])
+    return { schema: { ...schema, ...(response && { response: Object.fromEntries(response) }) }, url }
+  }
+  const { app } = await buildApp(t, {
+    before: (app) => app.register(swagger, { openapi, transform }),
+    after: (app) => {
+      app.setSerializerCompiler(() => JSON.stringify)
+      app.get('/pay', { schema: { response: { 200: Total } }, onRequest: [app.authenticate] }, async () => ({ total: 1 }))
+    }
+  })
+  t.same((app.swagger() as any).paths['/pay'].get.security, BEARER)
+})
+
+t.test('a route whose schema is null is a route without one', async (t) => {
+  const { app } = await buildApp(t, {
+    before: (app) => app.register(swagger, { openapi }),
+    after: (app) => {
+      app.get('/public', { schema: null as never }, async () => ({}))
+      app.get('/guarded', { schema: null as never, onRequest: [app.authenticate] }, async () => ({}))
+    }
+  })
+  const { paths } = app.swagger() as any
+  t.same([paths['/public'].get.security, paths['/guarded'].get.security], [undefined, BEARER])
+  t.equal((await app.inject('/public')).statusCode, 200)
+})
