@@ -53,32 +53,55 @@ const page = globalThis as {
   navigator?: { readonly locks?: OtpAuthTabs['locks'] }
 }
 
+/** Milliseconds for one try of two, which must fit into the server's `refreshGracePeriod` of 30 s. */
+const REFRESH_TIMEOUT = 10_000
+
 const ROUTES = ['request-otp', 'verify-otp', 'refresh', 'logout'] as const
 type Route = typeof ROUTES[number]
 
-const pageAddress = (): string | undefined => page.document?.baseURI ?? page.location?.href
-
 /** The address that `fetch` would ask, for it alone decides who gets the access token. Throws where it is relative to nothing. */
-const resolve = (address: string | URL): URL => new URL(address, pageAddress())
+const resolve = (address: string | URL): URL => new URL(address, page.document?.baseURI ?? page.location?.href)
+
+/**
+ * Where the routes are, with a slash at its end: told once, and from the page's own address alone, for a `<base>` that
+ * somebody smuggles into the page must not move the place that gets codes and tokens.
+ */
+function placeOf (baseUrl: string): string {
+  const address = page.location?.href
+  const { href, search, hash } = URL.canParse(baseUrl, address) ? new URL(baseUrl, address) : { href: '', search: '', hash: '' }
+  if (href === '' || search !== '' || hash !== '') {
+    throw new TypeError('baseUrl must be a path such as "/auth", or an absolute address such as "https://api.example/auth" where ' +
+      `there is no page, without a query; got "${baseUrl}"`)
+  }
+  return href.replace(/\/*$/, '/')
+}
+
+/** Scheme and host; not the `origin`, which is "null" for `data:` and for schemes of apps, such as `capacitor:`. */
+function siteOf (address: string): string {
+  const { protocol, host } = new URL(address)
+  return `${protocol}//${host}`
+}
 
 /**
  * Makes a client. It asks nothing of the server before it is told to.
  *
  * @throws TypeError for a `baseUrl` that is relative where there is no page
+ * @throws RangeError for a `timeout` that no timer can keep
  */
 export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAuthClient {
   const { baseUrl = '/auth', refreshToken: store, timeout = 30_000 } = options
-  if (!URL.canParse(baseUrl, pageAddress())) {
-    throw new TypeError(`baseUrl must be absolute where there is no page, such as "https://api.example/auth"; got "${baseUrl}"`)
-  }
+  if (!(timeout >= 1 && timeout < 2 ** 31)) throw new RangeError('timeout must be a number of milliseconds from 1 to 2147483647')
+  const base = placeOf(baseUrl)
+  const isHome = (address: string): boolean => siteOf(address) === siteOf(base)
   const credentials = options.credentials ?? (store === undefined ? 'include' : 'same-origin')
   const send: NonNullable<OtpAuthClientOptions['fetch']> = options.fetch ?? ((input, init) => fetch(input, init))
-  const routes = (): string => resolve(baseUrl).href.replace(/\/*$/, '/')
-  const name = (): string => `fastify-otp-auth ${routes()}`
+  const name = `fastify-otp-auth ${base}`
   // Clients in one Node process belong to many users: nobody's logout may reach another's.
-  const { locks, channel }: OtpAuthTabs = options.tabs ?? (page.document === undefined
+  const tabs: OtpAuthTabs = options.tabs ?? (page.document === undefined
     ? {}
-    : { locks: page.navigator?.locks, channel: globalThis.BroadcastChannel && new BroadcastChannel(name()) })
+    : { locks: page.navigator?.locks, channel: globalThis.BroadcastChannel && new BroadcastChannel(name) })
+  const { locks } = tabs
+  let { channel } = tabs
 
   let session: OtpAuthClientSession | null | undefined
   let login: OtpAuthResumedLogin = {}
@@ -90,7 +113,7 @@ export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAut
     const isChange = session === undefined || session?.userId !== next?.userId
     session = next
     // Later and one by one: what a listener throws is its own affair, and fails no login.
-    if (isChange) for (const listener of listeners) queueMicrotask(() => listener(next))
+    if (isChange) for (const listener of listeners) queueMicrotask(() => { if (listeners.has(listener)) listener(next) })
     return next
   }
 
@@ -99,31 +122,33 @@ export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAut
    * of a login would put the old session's cookie back, and two readers of a store would present one token twice.
    */
   function inTurn<Result> (work: () => Promise<Result>): Promise<Result> {
-    if (locks) return locks.request(name(), work)
+    if (locks) return locks.request(name, work)
     const turn = lastTurn.then(work)
     lastTurn = turn.catch(() => {})
     return turn
   }
 
-  async function post (route: Route, body: object, headers: Record<string, string> = {}): Promise<Answer> {
-    const address = routes() + route
+  /** @param proof the field that only an answer of the plugin has */
+  async function post (
+    route: Route, proof: keyof Answer, body: object, headers: Record<string, string> = {}, limit = timeout
+  ): Promise<Answer> {
     let response, text
     try {
-      response = await send(address, {
+      response = await send(base + route, {
         method: 'POST',
         headers: { 'content-type': 'application/json', ...headers },
         body: JSON.stringify(body),
         credentials,
         // A redirect that keeps the method (307, 308) would carry the code or the refresh token to wherever it leads.
         redirect: 'error',
-        signal: AbortSignal.timeout(timeout)
+        signal: AbortSignal.timeout(limit)
       })
       text = await response.text()
     } catch (cause) {
       throw new OtpAuthClientError(0, 'OTP_AUTH_UNREACHABLE', 'The server cannot be reached', { cause })
     }
     const answer = parse(text)
-    if (response.ok && answer !== undefined) return answer
+    if (response.ok && answer?.[proof] !== undefined) return answer
     throw failure(response, answer)
   }
 
@@ -136,20 +161,35 @@ export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAut
     return { accessToken: accessToken as string, expiresAt: Date.now() + expiresIn * 1000, userId }
   }
 
+  /**
+   * Once more where no answer came, and soon: it may have been lost on its way, with the next token in it, and past the
+   * grace period the one that is still here would count as stolen.
+   */
+  async function askForRefresh (body: object): Promise<Answer> {
+    const ask = (): Promise<Answer> => post('refresh', 'access_token', body, {}, Math.min(timeout, REFRESH_TIMEOUT))
+    return await ask().catch((error: OtpAuthClientError) => {
+      if (error.status !== 0) throw error
+      return ask()
+    })
+  }
+
   /** A session to follow `stale`, asked for once for all who wait; whatever has followed it by now, unasked. */
   function renew (stale: typeof session): Promise<OtpAuthClientSession | null> {
     renewing ??= inTurn(async () => {
       if (session !== stale) return session ?? null
       const token = await store?.get()
       if (store && !token) return become(null)
-      let next: OtpAuthClientSession | null = null
+      let answer: Answer | undefined
       try {
-        next = await kept(await post('refresh', token ? { refresh_token: token } : {}))
+        answer = await askForRefresh(token ? { refresh_token: token } : {})
       } catch (error) {
+        const { status, code } = error as OtpAuthClientError
         // A server that is down, busy or out of reach says nothing about the session.
-        if ((error as Partial<OtpAuthClientError>).status !== 401) throw error
-        await store?.set(undefined)
+        if (status !== 401) throw error
+        // Nor does a proxy's own 401 say that the token is worth nothing.
+        if (code === 'OTP_AUTH_INVALID_REFRESH_TOKEN') await store?.set(undefined)
       }
+      const next = answer === undefined ? null : await kept(answer)
       // Without locks, another tab may have logged out while the answer was on its way.
       return session === stale ? become(next) : session ?? null
     }).finally(() => { renewing = undefined })
@@ -164,9 +204,7 @@ export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAut
 
   async function fetchAsUser (input: string | URL | Request, init?: RequestInit): Promise<Response> {
     const given = typeof input === 'object' && 'headers' in input ? input : undefined
-    const { href, origin, pathname } = resolve(given?.url ?? input as string | URL)
-    const base = routes()
-    const isHome = (address: string): boolean => new URL(address).origin === new URL(base).origin
+    const { href } = resolve(given?.url ?? input as string | URL)
     // The token goes nowhere but home. Redirects need no rule: `fetch` itself drops the header on the way to another origin.
     if (!isHome(href) || new Headers(init?.headers ?? given?.headers).has('authorization')) return await send(given ?? href, init)
 
@@ -182,7 +220,7 @@ export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAut
     }
 
     // The routes themselves answer 401 for reasons of their own.
-    if (ROUTES.some((route) => origin + pathname === base + route)) return await attempt(session)
+    if (ROUTES.some((route) => href.replace(/[?#].*/, '') === base + route)) return await attempt(session)
     // After a reload, before anybody has asked, the request would go out as nobody's.
     if (session === undefined) await unlessAborted(signal, () => renew(undefined))
     const before = session
@@ -201,7 +239,7 @@ export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAut
 
     async requestOtp (email): Promise<OtpAuthRequestedOtp> {
       const asked = login = { email, requestId: login.email === email ? login.requestId : undefined }
-      const answer = await post('request-otp', { email, request_id: asked.requestId })
+      const answer = await post('request-otp', 'request_id', { email, request_id: asked.requestId })
       asked.requestId = answer.request_id
       return {
         requestId: answer.request_id,
@@ -212,11 +250,14 @@ export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAut
     },
 
     verifyOtp (code, { email = login.email, requestId = email === login.email ? login.requestId : undefined } = {}) {
+      const begun = login
       return inTurn(async () => {
-        const next = await kept(await post('verify-otp', { email, code, request_id: requestId }))
-        login = {}
+        const next = await kept(await post('verify-otp', 'access_token', { email, code, request_id: requestId }))
+        // Unless another one was begun in the meantime.
+        if (login === begun) login = {}
+        become(next)
         channel?.postMessage('in')
-        return become(next)
+        return next
       })
     },
 
@@ -225,10 +266,10 @@ export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAut
     logout () {
       return inTurn(async () => {
         const token = await store?.get()
-        await post('logout', token ? { refresh_token: token } : {}, session ? { authorization: `Bearer ${session.accessToken}` } : {})
+        await post('logout', 'message', token ? { refresh_token: token } : {}, session ? { authorization: `Bearer ${session.accessToken}` } : {})
         await store?.set(undefined)
-        channel?.postMessage('out')
         become(null)
+        channel?.postMessage('out')
       })
     },
 
@@ -239,7 +280,11 @@ export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAut
       return () => { listeners.delete(listener) }
     },
 
-    close: () => channel?.close()
+    close () {
+      channel?.close()
+      // It throws at what is posted after that, which would fail a login that the server has already done.
+      channel = undefined
+    }
   }
 }
 
@@ -266,7 +311,9 @@ function failure ({ status, headers }: Response, answer: Answer = {} as Answer):
 function userOf (token: unknown): string {
   try {
     const claims = atob((token as string).split('.')[1]!.replaceAll('-', '+').replaceAll('_', '/'))
-    return JSON.parse(new TextDecoder().decode(Uint8Array.from(claims, (byte) => byte.charCodeAt(0)))).sub
+    const { sub } = JSON.parse(new TextDecoder().decode(Uint8Array.from(claims, (byte) => byte.charCodeAt(0))))
+    if (typeof sub !== 'string') throw new TypeError('no sub')
+    return sub
   } catch (cause) {
     throw new OtpAuthClientError(200, 'OTP_AUTH_UNEXPECTED_ANSWER', 'The server answered without an access token', { cause })
   }

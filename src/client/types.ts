@@ -71,7 +71,10 @@ export interface OtpAuthClientOptions {
   fetch?: (input: string | Request, init?: RequestInit) => Promise<Response>
   /** @default none: the refresh token is in an HttpOnly cookie, where no script can read it */
   refreshToken?: OtpAuthRefreshTokenStore
-  /** Milliseconds that one of the plugin's own routes may take to answer. @default 30000 */
+  /**
+   * Milliseconds that one of the plugin's own routes may take to answer. A refresh has 10 s at most, and is asked for twice.
+   * @default 30000
+   */
   timeout?: number
   /** @default the browser's own where there is a page; none elsewhere, where each client is a user of its own */
   tabs?: OtpAuthTabs

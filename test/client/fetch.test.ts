@@ -57,6 +57,24 @@ t.test('the access token goes to no other origin than that of the routes', async
   t.equal((await tab.fetch('http://APP.example:80/me')).status, 200)
 })
 
+t.test('among schemes that have no origin, home is the same scheme and host', async (t) => {
+  const asked: Array<[string, string | null]> = []
+  const client = createOtpAuthClient({
+    baseUrl: 'capacitor://localhost/auth',
+    fetch: async (input, init) => {
+      const authorization = new Headers(init?.headers).get('authorization')
+      asked.push([String(input), authorization])
+      const answer = { access_token: `h.${btoa('{"sub":"u1"}')}.s`, expires_in: 900 }
+      return String(input).endsWith('refresh') ? Response.json(answer) : Response.json({})
+    }
+  })
+  await client.refresh()
+  for (const address of ['capacitor://localhost/me', 'capacitor://evil/me', 'other://localhost/me', 'data:text/plain,x', 'https://localhost/me']) {
+    await client.fetch(address)
+  }
+  t.strictSame(asked.filter(([, authorization]) => authorization !== null).map(([address]) => address), ['capacitor://localhost/me'])
+})
+
 t.test('a redirect to another origin takes no access token along, and its 401 ends nothing', async (t) => {
   const seen: Array<string | undefined> = []
   const elsewhere = await serve(t, (request, response) => {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { createOtpAuthClient, OtpAuthClientError } from '../../src/client/client.ts'
 import { wrongCode } from '../helpers/app.ts'
-import { BASE, clientApp } from '../helpers/client.ts'
+import { BASE, clientApp, fetchOf } from '../helpers/client.ts'
 
 const ANNA = 'anna@example.com'
 
@@ -88,12 +88,26 @@ t.test('an answer that is not the plugin\'s is an error of its own, whatever its
     ['other types', Response.json({ code: 5, message: {} }, { status: 500 }), { status: 500, message: 'The server answered 500' }],
     ['no object', Response.json(null, { status: 500 }), { status: 500 }],
     ['a page for every address', new Response(html), { status: 200 }],
-    ['JSON of another kind', Response.json({ ok: true }), { status: 200, message: /access token/ }],
-    ['a token of another kind', Response.json({ access_token: 'opaque' }), { status: 200 }]
+    ['JSON of another kind', Response.json({ ok: true }), { status: 200, message: 'The server answered 200' }],
+    ['a token of another kind', Response.json({ access_token: 'opaque' }), { status: 200, message: /access token/ }],
+    ['a token without a user', Response.json({ access_token: 'a.e30.c' }), { status: 200, message: /access token/ }]
   ]
   for (const [name, response, expected] of cases) {
     const client = createOtpAuthClient({ baseUrl: BASE, fetch: async () => response })
     await t.rejects(client.verifyOtp('123456', { email: ANNA }), { name: 'OtpAuthClientError', code: UNEXPECTED, ...expected }, name)
+    t.equal(client.session, undefined)
+  }
+})
+
+t.test('a success that is not the plugin\'s is none, on any route', async (t) => {
+  for (const body of ['{}', 'null', '[]', '"hi"', '5']) {
+    const client = createOtpAuthClient({ baseUrl: BASE, fetch: async () => new Response(body) })
+    const asks: Array<() => Promise<unknown>> = [
+      () => client.requestOtp(ANNA), () => client.verifyOtp('1', { email: ANNA }), client.refresh, client.logout
+    ]
+    for (const ask of asks) {
+      await t.rejects(ask(), { name: 'OtpAuthClientError', status: 200, code: 'OTP_AUTH_UNEXPECTED_ANSWER' }, body)
+    }
     t.equal(client.session, undefined)
   }
 })
@@ -121,9 +135,28 @@ t.test('no answer, or none in time, is an error without a status', async (t) => 
 
 t.test('where there is no page, an address that is not absolute is refused at once', async (t) => {
   for (const options of [undefined, { baseUrl: '/auth' }, { baseUrl: 'api.example/auth' }, { baseUrl: 'https://' }]) {
-    const message = `baseUrl must be absolute where there is no page, such as "https://api.example/auth"; got "${options?.baseUrl ?? '/auth'}"`
+    const message = /^baseUrl must be a path such as "\/auth", or an absolute address such as .* where there is no page, .*; got "/
     t.throws(() => createOtpAuthClient(options), { name: 'TypeError', message })
   }
+})
+
+t.test('an address with a query, and a timeout that no timer keeps, are refused', async (t) => {
+  for (const baseUrl of ['https://api.example/auth?x=1', 'https://api.example/auth#top']) {
+    t.throws(() => createOtpAuthClient({ baseUrl }), { name: 'TypeError', message: /without a query; got "/ })
+  }
+  for (const timeout of [0, -1, NaN, Infinity, 2 ** 31, '5s' as never]) {
+    t.throws(() => createOtpAuthClient({ baseUrl: BASE, timeout }), { name: 'RangeError', message: /^timeout must be a number of milliseconds from 1 to/ })
+  }
+})
+
+t.test('a code that was asked for while another one was entered can still be entered', async (t) => {
+  const { client, codeFor } = await clientApp(t)
+  const { client: tab } = client()
+  await tab.requestOtp(ANNA)
+  const entered = tab.verifyOtp(codeFor(ANNA))
+  await tab.requestOtp('ben@example.com')
+  await entered
+  t.ok(await tab.verifyOtp(codeFor('ben@example.com')))
 })
 
 t.test('a logout that fails signs nobody out', async (t) => {
@@ -203,4 +236,59 @@ t.test('sends cookies to another site, unless a store takes their place', async 
   t.equal(await credentialsOf({}), 'include')
   t.equal(await credentialsOf({ refreshToken }), 'same-origin')
   t.equal(await credentialsOf({ refreshToken, credentials: 'omit' }), 'omit')
+})
+
+t.test('a refresh whose answer was lost is asked for again at once, within the grace period, and the session goes on', async (t) => {
+  const { anna, client, login, events } = await clientApp(t)
+  const { fetch } = fetchOf(anna)
+  let losses = 0
+  const tab = client({
+    fetch: async (input, init) => {
+      if (!String(input).endsWith('/refresh') || losses === 0) return await fetch(input, init)
+      losses--
+      const cookies = [...anna.cookies]
+      await fetch(input, init)
+      for (const [name, value] of cookies) anna.cookies.set(name, value)
+      throw new TypeError('the network changed')
+    }
+  })
+  await login(tab)
+  losses = 1
+  t.ok(await tab.client.refresh())
+  t.equal(losses, 0)
+  losses = 2
+  await t.rejects(tab.client.refresh(), { status: 0, code: 'OTP_AUTH_UNREACHABLE' }, 'but not for ever')
+  t.ok(tab.client.session, 'and nobody is signed out')
+  t.notOk(events.some(({ type }) => type === 'session.theft'))
+})
+
+t.test('a 401 that is not the plugin\'s ends no stored token', async (t) => {
+  const kept: unknown[] = []
+  const client = createOtpAuthClient({
+    baseUrl: BASE,
+    refreshToken: { get: () => 'token', set: (token) => { kept.push(token) } },
+    fetch: async () => new Response('<h1>401 Authorization Required</h1>', { status: 401 })
+  })
+  t.equal(await client.refresh(), null)
+  t.strictSame(kept, [])
+})
+
+t.test('a store that fails with what looks like a 401 signs nobody out', async (t) => {
+  const kept: unknown[] = []
+  const failure = Object.assign(new Error('the keychain is locked'), { status: 401, code: 'OTP_AUTH_INVALID_REFRESH_TOKEN' })
+  const answer = { access_token: `h.${btoa('{"sub":"u1"}')}.s`, expires_in: 900, refresh_token: 'next' }
+  const client = createOtpAuthClient({
+    baseUrl: BASE,
+    fetch: async () => Response.json(answer),
+    refreshToken: {
+      get: () => 'token',
+      set (token) {
+        kept.push(token)
+        throw failure
+      }
+    }
+  })
+  await t.rejects(client.refresh(), failure)
+  t.strictSame(kept, ['next'])
+  t.equal(client.session, undefined)
 })

@@ -134,7 +134,7 @@ t.test('news of a login that cannot be asked about now breaks nothing', async (t
     }
   })
   channel.dispatchEvent(Object.assign(new Event('message'), { data: 'in' }))
-  await until(() => asked === 1)
+  await until(() => asked === 2) // a refresh without an answer is asked for again
   t.equal(client.session, undefined)
 })
 
@@ -151,7 +151,8 @@ t.test('tokens are told to no other tab', async (t) => {
 
 /** What a page has, for clients that are made in it. */
 function enterPage (t: Test, globals: Record<string, unknown>) {
-  const page = { document: { baseURI: 'http://app.example/shop/cart' }, ...globals }
+  const address = 'http://app.example/shop/cart'
+  const page = { document: { baseURI: address }, location: { href: address }, ...globals }
   for (const [name, value] of Object.entries(page)) t.intercept(globalThis, name as never, { value, writable: true } as never)
 }
 
@@ -198,6 +199,50 @@ t.test('in a page, addresses are relative to it, and tabs agree through what it 
   const alone = createOtpAuthClient(options)
   t.equal(await alone.refresh(), null)
   alone.close()
+})
+
+t.test('a <base> that is smuggled into the page moves neither the routes nor the token', async (t) => {
+  const asked: string[] = []
+  const options: OtpAuthClientOptions = {
+    tabs: {},
+    fetch: async (input, init) => {
+      asked.push(`${String(input)} ${new Headers(init?.headers).get('authorization') === null ? 'no token' : 'the token'}`)
+      return Response.json({ access_token: `h.${btoa('{"sub":"u1"}')}.s`, expires_in: 900 })
+    }
+  }
+  const document = { baseURI: 'http://app.example/shop/cart' }
+  enterPage(t, { document })
+  const early = createOtpAuthClient(options)
+  document.baseURI = 'http://evil.example/'
+  for (const client of [early, createOtpAuthClient(options)]) {
+    await client.refresh()
+    await client.fetch('/me')
+    await client.fetch('http://app.example/me')
+  }
+  const seen = ['http://app.example/auth/refresh no token', 'http://evil.example/me no token', 'http://app.example/me the token']
+  t.strictSame(asked, [...seen, ...seen])
+})
+
+t.test('a client that no longer listens to other tabs goes on logging in and out', async (t) => {
+  const { client, login } = await clientApp(t)
+  const tab = client({ tabs: { channel: new BroadcastChannel(randomUUID()) } })
+  tab.client.close()
+  const { userId } = await login(tab)
+  await tab.client.logout()
+  t.strictSame(tab.changes, [userId, null])
+  tab.client.close()
+})
+
+t.test('a listener that was stopped hears nothing more, not even what it was about to', async (t) => {
+  const { client } = await clientApp(t)
+  const { client: tab } = client()
+  const heard: string[] = []
+  const stop = { second: () => {} }
+  tab.onChange(() => { heard.push('first'); stop.second() })
+  stop.second = tab.onChange(() => { heard.push('second') })
+  await tab.refresh()
+  await new Promise(setImmediate)
+  t.strictSame(heard, ['first'])
 })
 
 t.test('in a worker, addresses are relative to its script; the global fetch is the one in use', async (t) => {
