@@ -21,11 +21,17 @@ export function sourceOf (ip: string): string {
 }
 
 /** Four octets, or the eight groups of what is not IPv4, or neither. */
-function readAddress (ip: string): { octets?: number[], groups?: number[] } {
+function readAddress (text: string): { octets?: number[], groups?: number[] } {
+  const ip = withoutPort(text)
   if (isIPv4(ip)) return { octets: ip.split('.').map(Number) }
   if (!isIPv6(ip)) return {}
   const groups = expandIPv6(ip)
   return isMappedIPv4(groups) ? { octets: groups.slice(6).flatMap((group) => [group >> 8, group & 0xff]) } : { groups }
+}
+
+/** Some proxies write the client's port into `X-Forwarded-For`: "192.0.2.1:4711", "[2001:db8::1]:4711". */
+function withoutPort (text: string): string {
+  return /^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(text)?.[1] ?? /^\[(.*)\](?::\d+)?$/.exec(text)?.[1] ?? text
 }
 
 /** @param mask of the fourth group: no network of ours ends elsewhere */
@@ -34,9 +40,9 @@ function ipv6Network (groups: number[], mask: number, length: number): string {
   return `${high.join(':')}::/${length}`
 }
 
-/** `::ffff:0:0/96`, whichever of its spellings a proxy has written. */
+/** `::ffff:0:0/96`, in whatever spelling, and `64:ff9b::/96`, by which IPv4 comes through a translator (RFC 6052). */
 function isMappedIPv4 (groups: number[]): boolean {
-  return groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0)
+  return ['0:0:0:0:0:65535', '100:65435:0:0:0:0'].includes(groups.slice(0, 6).join(':'))
 }
 
 /** The eight groups, without the zone; the dotted tail that an address may have is two of them. */

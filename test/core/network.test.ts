@@ -23,6 +23,19 @@ t.test('IPv4 mapped into IPv6 is IPv4, however it is written', async (t) => {
   t.not(networkOf('::ffff:198.51.100.1'), networkOf('::ffff:192.0.2.1'), 'not all of them in one network')
 })
 
+t.test('a port that a proxy has written beside the address is no part of it', async (t) => {
+  same(t as Test, '192.0.2.0/24', ['192.0.2.1:4711', '192.0.2.2:1', '[::ffff:192.0.2.1]:443', '[192.0.2.3]'])
+  same(t as Test, '2001:db8:1:ab00::/56', ['[2001:db8:1:abcd::1]:4711', '[2001:db8:1:abff::2]'])
+  t.equal(sourceOf('192.0.2.1:4711'), '192.0.2.1')
+  t.equal(sourceOf('[2001:db8::1]:443'), '2001:db8:0:0::/64')
+})
+
+t.test('IPv4 that comes through a translator of the well-known prefix is IPv4', async (t) => {
+  same(t as Test, '192.0.2.0/24', ['64:ff9b::192.0.2.1', '64:ff9b::c000:202', '0064:ff9b:0:0:0:0:c000:203'])
+  same(t as Test, '64:ff9b:1:0::/56', ['64:ff9b:1::192.0.2.1'])
+  t.not(sourceOf('64:ff9b::192.0.2.1'), sourceOf('64:ff9b::192.0.2.2'))
+})
+
 t.test('IPv6 counts by /56', async (t) => {
   same(t as Test, '2001:db8:1:ab00::/56', [
     '2001:db8:1:abcd::1', '2001:db8:1:ab00::', '2001:db8:1:abff:ffff:ffff:ffff:ffff', '2001:0db8:0001:abcd:0:0:0:1', '2001:DB8:1:ABCD::1',
@@ -49,7 +62,7 @@ t.test('a host is one IPv4 address, or a /64 of IPv6', async (t) => {
     '2001:db8:1:abce::/64': ['2001:db8:1:abce::1'],
     '2001:db8:1:0::/64': ['2001:db8:1::1'],
     '0:0:0:0::/64': ['::', '::1'],
-    unknown: ['', 'unix', '1.2.3', '192.0.2.1:443', '1::2::3']
+    unknown: ['', 'unix', '1.2.3', '192.0.2.1:', ':443', '[]:443', '1::2::3']
   }
   for (const [host, ips] of Object.entries(hosts)) {
     for (const ip of ips) t.equal(sourceOf(ip), host, ip)
@@ -59,6 +72,6 @@ t.test('a host is one IPv4 address, or a /64 of IPv6', async (t) => {
 
 t.test('what is no address is one network', async (t) => {
   same(t as Test, 'unknown', ['', 'unix', '/run/app.sock', 'localhost', '1.2.3', '1.2.3.4.5', '256.1.1.1', '01.2.3.4', ':::', '1::2::3', '12345::', '::g',
-    '192.0.2.1:443', '[::1]', '[::1]:443', '::ffff:256.1.1.1', '1:2:3:4:5:6:7:8:9', 'a, b'])
+    '192.0.2.1:443:1', '192.0.2.256:443', '[::1', '[::1]443', '[::g]:443', '::ffff:256.1.1.1', '1:2:3:4:5:6:7:8:9', 'a, b'])
   t.equal(networkOf(undefined as unknown as string), 'unknown', 'a socket that is gone')
 })
