@@ -107,3 +107,24 @@ t.test('what a stranger sends as a browser or an address becomes no markup and n
     t.ok(text.includes(`::1, ${browser}.`), browser)
   }
 })
+
+t.test('nothing that a stranger wrote for his address goes into the mail', async (t) => {
+  const sender = { app: 'Example', site: 'https://example.com' }
+  const write = (ip: string) => writeMail(sender, {
+    email: EMAIL, code: '123456', expiresAt: new Date(0), request: { ip, headers: { 'user-agent': AGENT } } as never
+  })
+  t.match(write('2001:db8::1').text, 'from 2001:db8::1, Firefox')
+  for (const ip of ['our new site https://evil.example (confirm there)', '192.0.2.1 <b>', '', '192.0.2.1:80']) {
+    const { text, html } = write(ip)
+    t.match(text, 'from an unknown address, Firefox')
+    if (ip !== '') t.notOk(text.includes(ip) || html.includes(ip))
+  }
+})
+
+t.test('an address of a mail server that is none is refused without being quoted', async (t) => {
+  for (const url of ['', 'localhost:587', 'http://user:hunter2@localhost']) {
+    const error = t.throws(() => createMailer(url, { from: 'a@example.com', app: 'Example', site: 'https://example.com' }),
+      { name: 'TypeError', message: /^SMTP_URL must be an address such as/ })
+    t.notMatch((error as unknown as Error).message, /hunter2/)
+  }
+})

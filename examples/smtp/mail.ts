@@ -1,4 +1,5 @@
 import type { OtpMail } from 'fastify-otp-auth'
+import { isIP } from 'node:net'
 import { escapeHtml } from '../shared/html.ts'
 
 /** The application that the mail speaks for, and the one place where its codes may be typed. */
@@ -21,7 +22,7 @@ export interface Letter {
  * it was asked for: no code by mail can do more.
  */
 export function writeMail ({ app, site }: Sender, { email, code, expiresAt, request }: Pick<OtpMail, 'email' | 'code' | 'expiresAt' | 'request'>): Letter {
-  const from = `${request.ip}, ${browserOf(request.headers['user-agent'])}`
+  const from = `${placeOf(request.ip)}, ${browserOf(request.headers['user-agent'])}`
   const until = expiresAt.toLocaleTimeString('en-GB', { timeStyle: 'short', timeZone: 'UTC' })
   const lines = [
     `Your code for ${app}: ${code}`,
@@ -45,6 +46,9 @@ const page = (app: string, code: string, lines: readonly string[]) => `<!doctype
 </body>
 </html>
 `
+
+/** With `trustProxy: true` it may be any text that a stranger sent: a mail with our name on it must not carry that. */
+const placeOf = (ip: string) => isIP(ip) === 0 ? 'an unknown address' : ip
 
 /** Which browser, in a word: the header is a stranger's text, and nothing of it goes into the mail. */
 function browserOf (agent = ''): string {

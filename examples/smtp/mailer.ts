@@ -7,8 +7,10 @@ import { writeMail, type Sender } from './mail.ts'
  *
  * @param url e.g. `smtps://user:password@smtp.example.com`; without TLS from the start (`smtp:`) the connection is upgraded
  * where the server offers it
+ * @throws TypeError for another address, which it does not quote: it may hold a password
  */
 export function createMailer (url: string, sender: Sender & { from: string }) {
+  if (!/^smtps?:\/\/./.test(url)) throw new TypeError('SMTP_URL must be an address such as "smtps://user:password@smtp.example.com"')
   const { from, ...application } = sender
   // Shorter than the plugin's `deliveryTimeout` of 10 s, so that a server that hangs leaves no connection behind.
   const timeouts = 'connectionTimeout=5000&greetingTimeout=5000&socketTimeout=8000'
