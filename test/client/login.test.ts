@@ -262,6 +262,18 @@ t.test('a refresh whose answer was lost is asked for again at once, within the g
   t.notOk(events.some(({ type }) => type === 'session.theft'))
 })
 
+t.test('both tries of a refresh fit into the grace period, however long other routes may take', async (t) => {
+  const limits: number[] = []
+  t.intercept(AbortSignal, 'timeout', { value: (limit: number) => { limits.push(limit) } })
+  const fetch = async () => { throw new TypeError('offline') }
+  for (const options of [{}, { timeout: 60_000 }, { timeout: 3000 }]) {
+    const client = createOtpAuthClient({ baseUrl: BASE, fetch, ...options })
+    await t.rejects(client.refresh())
+    await t.rejects(client.logout())
+  }
+  t.strictSame(limits, [10_000, 10_000, 30_000, 10_000, 10_000, 60_000, 3000, 3000, 3000])
+})
+
 t.test('a 401 that is not the plugin\'s ends no stored token', async (t) => {
   const kept: unknown[] = []
   const client = createOtpAuthClient({

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { MongoClient, type CommandStartedEvent, type Db } from 'mongodb'
 import type { Test } from 'tap'
-import { mongodbStorage } from '../../src/storage/mongodb.ts'
+import { mongodbStorage, type UserDocument } from '../../src/storage/mongodb.ts'
 import type { MongodbServer } from './mongodb-database.ts'
 
 const now = 1_790_000_000_123
@@ -117,6 +117,7 @@ export function serverCases (t: Test, server: MongodbServer, url: string): void 
       const odd = new MongoClient(url, bson)
       const db = odd.db(`otp_auth_${randomUUID()}`)
       t.teardown(async () => { await client.db(db.databaseName).dropDatabase(); await odd.close() })
+      await mongodbStorage(db, { users: db.collection<UserDocument>('people') }).ensureIndexes()
       const storage = mongodbStorage(db)
       await storage.ensureIndexes()
       const made = await storage.insertUser({ email, fields: { company: 'X' } })
