@@ -8,10 +8,10 @@ import type { Log } from '../flows/log.ts'
 export function warnOfUntrustedProxy (log: Log): (request: FastifyRequest) => Promise<void> {
   let warned = false
   return async (request) => {
-    // Fastify knows `ips` only where `trustProxy` is on.
-    if (warned || request.headers['x-forwarded-for'] === undefined || request.ips !== undefined) return
+    // Where the peer is not trusted, `ips` is missing or holds the peer alone. A number for `trustProxy` trusts nobody.
+    if (warned || request.headers['x-forwarded-for'] === undefined || (request.ips?.length ?? 1) > 1) return
     warned = true
-    log.warn({}, 'X-Forwarded-For arrives while trustProxy is off: behind a proxy all users share one network and its limits; ' +
-      'set trustProxy, or have the header removed if there is no proxy')
+    log.warn({}, 'X-Forwarded-For arrives from a peer that trustProxy does not name: behind a proxy all users share one network and ' +
+      'its limits; set trustProxy to the address or network of the proxy, or have the header removed if there is none')
   }
 }

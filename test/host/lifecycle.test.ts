@@ -33,6 +33,17 @@ t.test('X-Forwarded-For while trustProxy is off warns once', async (t) => {
   t.equal(count(/trustProxy/), 1)
 })
 
+t.test('X-Forwarded-For from a peer that trustProxy does not name warns once, also where it is a number', async (t) => {
+  for (const trustProxy of [1, '10.0.0.0/8']) {
+    const { browser, count } = await buildLogged(t, { fastify: { trustProxy: trustProxy as string } })
+    for (let n = 0; n < 2; n++) await browser().post('/auth/logout', {}, { 'x-forwarded-for': '203.0.113.1' })
+    t.equal(count(/trustProxy/), 1, String(trustProxy))
+  }
+  const named = await buildLogged(t, { fastify: { trustProxy: '192.0.2.0/24' } })
+  await named.browser().post('/auth/logout', {}, { 'x-forwarded-for': '203.0.113.1' })
+  t.equal(named.count(/trustProxy/), 0, 'named')
+})
+
 t.test('X-Forwarded-For while trustProxy is on is no news', async (t) => {
   const { browser, count } = await buildLogged(t, { fastify: { trustProxy: true } })
   await browser().post('/auth/logout', {}, { 'x-forwarded-for': '203.0.113.7' })
