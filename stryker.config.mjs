@@ -28,6 +28,10 @@ const groups = [
     ]
   },
   {
+    sources: ['src/errors.ts'],
+    tests: ['test/errors.test.ts', 'test/storage-faults.test.ts', 'test/host/error-handler.test.ts', 'test/users.test.ts']
+  },
+  {
     sources: ['src/decorators/'],
     tests: ['test/host/guards.test.ts', 'test/host/instances.test.ts', 'test/host/otp-auth.test.ts', 'test/host/place.test.ts', 'test/login.test.ts']
   },
@@ -62,7 +66,7 @@ const except = [
 /** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
 export default {
   mutate: [
-    'src/{core,http,flows,decorators}/**/*.ts', 'src/storage/fail-closed.ts',
+    'src/{core,http,flows,decorators}/**/*.ts', 'src/errors.ts', 'src/storage/fail-closed.ts',
     'src/storage/drizzle/{sqlite,sqlite-statements,shared}.ts'
   ],
   plugins: ['./test/mutation/tap-in-process.js'],

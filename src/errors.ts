@@ -18,7 +18,7 @@ const UnauthenticatedError = createError('OTP_AUTH_UNAUTHENTICATED', 'Authentica
 const InvalidTokenError = createError('OTP_AUTH_INVALID_TOKEN', 'The access token is invalid or has ended', 401)
 const NotVerifiedError = createError('OTP_AUTH_NOT_VERIFIED', 'A verified e-mail address is required', 403)
 const InvalidRefreshTokenError = createError('OTP_AUTH_INVALID_REFRESH_TOKEN', 'The refresh token is invalid or has ended; log in again', 401)
-const CrossSiteError = createError('OTP_AUTH_CROSS_SITE', 'Requests from another site are refused; trustedOrigins names the origins that are not', 403)
+const CrossSiteError = createError('OTP_AUTH_CROSS_SITE', 'Requests from another site are refused, unless the option trustedOrigins names its origin', 403)
 const StorageUnavailableError = createError('OTP_AUTH_STORAGE_UNAVAILABLE', 'The service is temporarily unavailable; try again', 503)
 
 /** An error of ours on its way to the client: `headers` are sent with it, the other extras stand in its body. */

@@ -20,7 +20,7 @@ export function optionReader (given: Record<string, unknown>, path: string) {
   }
 
   return {
-    /** For an option that is read in some other way. */
+    /** For an option that the caller reads and checks. */
     markKnown: (name: string) => known.add(name),
     optional,
 
@@ -132,7 +132,7 @@ export function isObject (value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** No promise, Map or Date, which have none of our names: the defaults would hold, and nobody be told. */
+/** Not a promise, Map or Date: they have none of our names, so all defaults would hold and nobody would notice. */
 function isOptionsObject (value: unknown): boolean {
   return Object.prototype.toString.call(value) === '[object Object]'
 }

@@ -2,7 +2,7 @@ import type { FastifyRequest, RouteShorthandOptions } from 'fastify'
 import type { OtpAuthStorage } from './storage/storage.ts'
 import type { OtpAuthEvent, OtpAuthUser } from './types.ts'
 
-/** A length of time: a number of **seconds**, or a string such as `'30s'`, `'15m'`, `'12h'`, `'7d'`. */
+/** A length of time: a number of **seconds**, or a string such as `'30s'`, `'15m'`, `'12h'`, `'7d'`; ten years at most. */
 export type Duration = number | string
 
 /** One mail to send. */
@@ -23,7 +23,7 @@ export interface OtpMail {
 /** The moment at which `isAllowed` is asked. */
 export type AccessStep = 'request' | 'verify' | 'refresh'
 
-/** Limits on mails with codes. Whole numbers >= 1; `reservePerDay` may be 0. */
+/** Limits on mails with codes. Whole numbers from 1 to 1,000,000; `reservePerDay` may be 0. */
 export interface SendBudget {
   /** Mails to one mailbox in an hour. @default 5 */
   perHour?: number
@@ -39,7 +39,7 @@ export interface SendBudget {
   perDevicePerDay?: number
 }
 
-/** Limits on wrong codes. Whole numbers >= 1. */
+/** Limits on wrong codes. Whole numbers from 1 to 1,000,000. */
 export interface FailureBudget {
   /** Wrong codes for one address in a day. @default 20 */
   perDay?: number
@@ -72,7 +72,7 @@ export type RouteOptions = Pick<RouteShorthandOptions, 'onRequest' | 'preHandler
 
 /** So many requests from one IP address, in a window that starts at the first of them. */
 export interface RateLimit {
-  /** Whole number >= 1. @default that of the route, see {@link RateLimitOptions} */
+  /** Whole number from 1 to 1,000,000. @default that of the route, see {@link RateLimitOptions} */
   max?: number
   /** From a second to an hour; a number is **seconds**, not milliseconds. @default '10m' */
   timeWindow?: Duration
@@ -80,7 +80,11 @@ export interface RateLimit {
 
 /** The part of a store for @fastify/rate-limit that the limits use. */
 export interface RateLimitStore {
-  /** Counts a request under `key` and tells how many there were in its window, and how many milliseconds are left of it. */
+  /**
+   * Counts a request under `key`, in a window of `timeWindow` **milliseconds**, and calls `done` with how many there were in that
+   * window so far (`current`) and the milliseconds left of it (`ttl`). An error, a rejection, no call within `rateLimit.timeout`,
+   * or an answer without the two numbers is answered 503.
+   */
   incr (
     key: string, done: (error: Error | null, result?: { current: number, ttl: number }) => void, timeWindow: number, max: number
   ): void
@@ -89,10 +93,12 @@ export interface RateLimitStore {
 /**
  * Limits per IP address, IPv6 by /64, for each route. They are asked before a body is read and before the host's own hooks
  * for the route, and count every request that is not cross-site, whatever its answer. The address is `request.ip`: behind a
- * proxy set Fastify's `trustProxy`, or all users share one limit.
+ * proxy set Fastify's `trustProxy` to its address, or all users share one limit. A port beside it is left out, and IPv4 within
+ * IPv6 (mapped, or through a translator) counts as IPv4.
  *
- * The counts are in this process's memory, unless `redis` or `store` says otherwise, and their windows run by the system's
- * or the server's clock, not by `clock`. Where they cannot be kept, the routes answer `OTP_AUTH_STORAGE_UNAVAILABLE`.
+ * The counts are in this process's memory, of 100,000 addresses a limit at once, unless `redis` or `store` says otherwise, and
+ * their windows run by the system's or the server's clock, not by `clock`. Where they cannot be kept, the routes answer
+ * `OTP_AUTH_STORAGE_UNAVAILABLE`.
  *
  * `config.rateLimit` in `routes` is for a @fastify/rate-limit of the host's own, whose limits hold beside these.
  */
@@ -107,7 +113,10 @@ export interface RateLimitOptions {
   logout?: RateLimit | false
   /** A client of ioredis, for several processes; its keys hold `name` and the route. It stays the host's to close. @default none */
   redis?: object
-  /** A class for another store, as @fastify/rate-limit takes it: each limit makes one, and the keys differ. @default none */
+  /**
+   * A class for another store, as @fastify/rate-limit takes it. One object of it is made for each limit, at boot; one without
+   * `incr` is refused. Keys begin with `name` and the route. @default none
+   */
   store?: new (options: never) => RateLimitStore
   /** How long `redis` or `store` may take for an answer: more than 0, at most a minute. @default '5s' */
   timeout?: Duration
@@ -146,7 +155,8 @@ export interface OtpAuthOptions {
   /** Absolute: from the login, whatever is refreshed. At least a second. @default '30d' */
   sessionLifetime?: Duration
   /**
-   * How long the step before the current one of a refresh token still works, for parallel tabs and lost answers; may be 0.
+   * How long the step before the current one of a refresh token still works, for parallel tabs and lost answers; may be 0. The
+   * shipped client sends a refresh without an answer again, up to 10 s after the first: leave it at 20 s or more for that.
    * @default '30s'
    */
   refreshGracePeriod?: Duration
@@ -156,7 +166,7 @@ export interface OtpAuthOptions {
   otpLength?: number
   /** From a second to 10 minutes (NIST SP 800-63B). @default '10m' */
   otpExpiry?: Duration
-  /** Guesses per request: a whole number >= 1, as far as the odds of a stranger allow. @default 5 */
+  /** Guesses per request: a whole number from 1, as far as the odds of a stranger allow. @default 5 */
   maxOtpAttempts?: number
   /** The cool-down between two mails to one mailbox, in seconds (or a string); 0: none. @default 60 */
   otpRateLimitSeconds?: Duration

@@ -31,7 +31,7 @@ export function readRateLimit (options: OptionReader) {
   const limits = Object.freeze({
     requestOtp: limit('requestOtp'), verifyOtp: limit('verifyOtp'), refresh: limit('refresh'), logout: limit('logout')
   })
-  const redis = read.optional('redis', isRedis, 'a client of ioredis (one of the package redis is none)') as RateLimitOptions['redis']
+  const redis = read.optional('redis', isRedis, 'a client of ioredis (not of the package redis, whose interface differs)') as RateLimitOptions['redis']
   const store = read.optional('store', isClass, 'a class, as @fastify/rate-limit takes it') as RateLimitOptions['store']
   if (redis !== undefined && store !== undefined) throw new InvalidOption('rateLimit.store must be left out where rateLimit.redis is set')
 
@@ -45,7 +45,7 @@ export function readRateLimit (options: OptionReader) {
   return resolved
 }
 
-/** What `new` makes something of: arrow functions and methods have no prototype. */
+/** What can be called with `new`: arrow functions, methods and async functions have no prototype. */
 function isClass (value: unknown): boolean {
   return isFunction(value) && (value as { prototype?: unknown }).prototype !== undefined
 }

@@ -47,7 +47,7 @@ export type OtpAuthEvent =
   | { type: 'session.ended', userId: string, sessionId: string, reason: 'logout' | 'replaced' }
   /** A refresh token came back that had been replaced, and its session was ended. */
   | { type: 'session.theft', userId: string, sessionId: string }
-  /** Once for each IP address that passes a limit, and each of its windows; the request log has the address. */
+  /** Once for each IP address (IPv6: /64) that passes a limit, and each of its windows; Fastify's request log has the address. */
   | { type: 'ip.limited', route: RouteName }
 
 /** Tokens of one login. */

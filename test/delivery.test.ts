@@ -40,6 +40,19 @@ t.test('refused mails are given back three times an hour, then they are spent', 
   t.equal((await browser().requestOtp('anna@example.com')).status, 503, 'an hour later mails are given back again')
 })
 
+t.test('a refused mail from the reserve is given back to the reserve', async (t) => {
+  const { state, sendOtp } = mailer()
+  const { browser, clock } = await buildApp(t, { sendOtp, sendBudget: { perDay: 1, reservePerDay: 1 } })
+  t.equal((await browser('192.0.2.1').requestOtp('anna@example.com')).status, 200)
+  clock.advance(60)
+  state.next = () => Promise.reject(new Error('mailer is down'))
+  t.equal((await browser('198.51.100.1').requestOtp('anna@example.com')).status, 503)
+  state.next = () => {}
+  t.equal((await browser('203.0.113.1').requestOtp('anna@example.com')).status, 200, 'at once')
+  clock.advance(60)
+  t.equal((await browser('203.0.114.1').requestOtp('anna@example.com')).status, 429, 'and no more than the reserve')
+})
+
 t.test('when the mail of a second code is refused the first one stays good', async (t) => {
   const { state, sendOtp } = mailer()
   const { browser, clock, codeFor } = await buildApp(t, { sendOtp })

@@ -14,7 +14,7 @@ import { freshDist } from './helpers/fresh-dist.ts'
 // The blocks import the package by its own name, which is `dist`.
 freshDist()
 
-t.test('every block of TypeScript compiles as it stands, and one that does not fit the package is found', async (t) => {
+t.test('every block of TypeScript and JavaScript compiles as it stands, and one that does not fit the package is found', async (t) => {
   const blocks = blocksIn('ts', 'js')
   t.ok(blocks.length > 20, `${blocks.length} blocks`)
   const wrong = { at: 'nowhere.md:1', language: 'ts', code: 'await app.register(otpAuth, { secretKey, storage, sendOtp, otpLenght: 6 })' }

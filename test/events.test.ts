@@ -73,7 +73,10 @@ t.test('without a listener events are logged, and nothing is said to have failed
 
 t.test('what an operator should look at is logged as a warning, with the event; the daily round is not', async (t) => {
   forget()
-  const { app, browser, codeFor, clock } = await buildApp(t, { failureBudget: { perDay: 1 }, rateLimit: { logout: { max: 1 } } })
+  let deliver = async () => {}
+  const { app, browser, codeFor, clock } = await buildApp(t, {
+    failureBudget: { perDay: 1 }, rateLimit: { logout: { max: 1 } }, sendOtp: () => deliver()
+  })
   const anna = browser()
   await anna.login(EMAIL, codeFor)
   const thief = anna.at(app, '198.51.100.1')
@@ -85,12 +88,14 @@ t.test('what an operator should look at is logged as a warning, with the event; 
   await browser().requestOtp(EMAIL)
   await browser().verifyOtp(EMAIL, wrongCode(codeFor(EMAIL)))
   for (let n = 0; n < 2; n++) await browser().logout()
+  deliver = async () => { throw new Error('no mail server') }
+  await browser().requestOtp('ben@example.com')
   const lines = logged(/"otpAuth"/).map((line) => JSON.parse(line))
   for (const { level, otpAuth, msg } of lines) {
     t.equal(msg, otpAuth.type)
-    t.equal(level, ['failure-budget.spent', 'session.theft', 'ip.limited'].includes(msg) ? 40 : 30, msg)
+    t.equal(level, ['failure-budget.spent', 'session.theft', 'ip.limited', 'delivery.failed'].includes(msg) ? 40 : 30, msg)
   }
   t.same([...new Set(lines.map(({ msg }) => msg))].sort(), [
-    'failure-budget.spent', 'ip.limited', 'otp.failed', 'otp.requested', 'otp.verified', 'session.refreshed', 'session.theft'
+    'delivery.failed', 'failure-budget.spent', 'ip.limited', 'otp.failed', 'otp.requested', 'otp.verified', 'session.refreshed', 'session.theft'
   ])
 })

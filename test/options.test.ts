@@ -188,7 +188,7 @@ t.test('a limit per IP is a whole number in a window of at most an hour, or off;
     '.logout.max': [[...NO_NUMBERS, 0, 1_000_001], /must be a whole number from 1 to 1000000; got/],
     '.logout.timeWindow': [[...NO_DURATIONS, 0, 3601, 60_000, '2h'], /must be a number of seconds, or a string such as "15m", from 1 to 3600 seconds; got/],
     '.timeout': [[...NO_DURATIONS, 0, 61], /must be a number of seconds, or a string such as "15m", from 0.001 to 60 seconds; got/],
-    '.redis': [['redis://localhost', null, true, {}, { defineCommand: 1 }, [], { sendCommand: () => {} }], /must be a client of ioredis \(one of the package redis is none\); got (?:an? \w+|null|true)$/],
+    '.redis': [['redis://localhost', null, true, {}, { defineCommand: 1 }, [], { sendCommand: () => {} }], /must be a client of ioredis \(not of the package redis, whose interface differs\); got (?:an? \w+|null|true)$/],
     '.store': [['redis', null, true, {}, [], () => ({}), async () => {}], /must be a class, as @fastify\/rate-limit takes it; got/],
     '.refresh.timewindow': [[1], /is no option; expected one of max, timeWindow/]
   }

@@ -114,7 +114,7 @@ t.test('a class whose objects cannot count is refused at boot', async (t) => {
   }
 })
 
-t.test('in memory so many windows are kept, and the ones that end first are forgotten', async (t) => {
+t.test('in memory 100,000 windows of a limit are kept, and beyond that the oldest is forgotten', async (t) => {
   let now = 1_790_000_000_000
   t.intercept(Date, 'now', { value: () => now })
   const store = new MemoryStore()
@@ -170,7 +170,7 @@ t.test('on Redis', { skip }, async (t) => {
     t.ok(left > 500_000 && left <= 600_000, 'the count ends with its window')
   })
 
-  await t.test('a command of the host\'s own by any name is not taken for a count', async (t) => {
+  await t.test('a command of the host\'s own that is called like one of @fastify/rate-limit\'s is not taken for it', async (t) => {
     const name = freshName()
     const redis = connect(t)
     t.teardown(async () => { await redis.del(await redis.keys(`*${name}*`)) })

@@ -33,7 +33,7 @@ export function markGuardedRoutes (host: FastifyInstance, { options, log }: Flow
   let onlyJsonSchema = true
   host.addHook('onRoute', function (route) {
     routes.push(route)
-    // Our own, another instance's among them: no transform of the host's sees those.
+    // Our own routes, those of another instance too: the host's general transform is not asked about them.
     if (ownTransforms.has(transformOf(route) as object)) return
     onlyJsonSchema &&= this.serializerCompiler === undefined && schemasOf(route).every(isPlain)
   })

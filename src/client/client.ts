@@ -13,9 +13,9 @@ export class OtpAuthClientError extends Error {
   /** The HTTP status; 0 where no answer came. */
   readonly status: number
   /**
-   * The `code` of the answer: one of the plugin's, such as `OTP_AUTH_INVALID_CODE`, Fastify's or a hook's of the host. Else
-   * `OTP_AUTH_UNREACHABLE` where no answer came (in time, or but a redirect, which is not followed), and
-   * `OTP_AUTH_UNEXPECTED_ANSWER` for one without a code, such as a proxy's own page.
+   * The `code` of the answer: one of the plugin's, such as `OTP_AUTH_INVALID_CODE`, one of Fastify's, or one of your hooks'.
+   * `OTP_AUTH_UNREACHABLE`: no answer came, or not in time, or only a redirect (none is followed).
+   * `OTP_AUTH_UNEXPECTED_ANSWER`: an answer without a code, such as a proxy's own page.
    */
   readonly code: string
   /** Seconds until a try can succeed. */
@@ -53,7 +53,7 @@ const page = globalThis as {
   navigator?: { readonly locks?: OtpAuthTabs['locks'] }
 }
 
-/** Milliseconds for one try of two, which must fit into the server's `refreshGracePeriod` of 30 s. */
+/** Milliseconds for each of two tries: both must be over before the server's `refreshGracePeriod` is, 30 s unless set. */
 const REFRESH_TIMEOUT = 10_000
 
 const ROUTES = ['request-otp', 'verify-otp', 'refresh', 'logout'] as const
@@ -63,21 +63,21 @@ type Route = typeof ROUTES[number]
 const resolve = (address: string | URL): URL => new URL(address, page.document?.baseURI ?? page.location?.href)
 
 /**
- * Where the routes are, with a slash at its end: told once, and from the page's own address alone, for a `<base>` that
+ * Where the routes are, with a slash at its end: read once, and from the page's own address alone, for a `<base>` that
  * somebody smuggles into the page must not move the place that gets codes and tokens.
  */
-function placeOf (baseUrl: string): string {
+function readBaseUrl (baseUrl: string): string {
   const address = page.location?.href
-  const { href, search, hash } = URL.canParse(baseUrl, address) ? new URL(baseUrl, address) : { href: '', search: '', hash: '' }
-  if (href === '' || search !== '' || hash !== '') {
+  const place = URL.canParse(baseUrl, address) ? new URL(baseUrl, address) : undefined
+  if (place === undefined || /[?#]/.test(place.href)) {
     throw new TypeError('baseUrl must be a path such as "/auth", or an absolute address such as "https://api.example/auth" where ' +
-      `there is no page, without a query; got "${baseUrl}"`)
+      `there is no page, without a query or #; got "${baseUrl}"`)
   }
-  return href.replace(/\/*$/, '/')
+  return place.href.replace(/\/*$/, '/')
 }
 
 /** Scheme and host; not the `origin`, which is "null" for `data:` and for schemes of apps, such as `capacitor:`. */
-function siteOf (address: string): string {
+function schemeAndHost (address: string): string {
   const { protocol, host } = new URL(address)
   return `${protocol}//${host}`
 }
@@ -85,14 +85,14 @@ function siteOf (address: string): string {
 /**
  * Makes a client. It asks nothing of the server before it is told to.
  *
- * @throws TypeError for a `baseUrl` that is relative where there is no page
+ * @throws TypeError for a `baseUrl` that is relative where there is no page, or has a query
  * @throws RangeError for a `timeout` that no timer can keep
  */
 export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAuthClient {
   const { baseUrl = '/auth', refreshToken: store, timeout = 30_000 } = options
   if (!(timeout >= 1 && timeout < 2 ** 31)) throw new RangeError('timeout must be a number of milliseconds from 1 to 2147483647')
-  const base = placeOf(baseUrl)
-  const isHome = (address: string): boolean => siteOf(address) === siteOf(base)
+  const base = readBaseUrl(baseUrl)
+  const isHome = (address: string): boolean => schemeAndHost(address) === schemeAndHost(base)
   const credentials = options.credentials ?? (store === undefined ? 'include' : 'same-origin')
   const send: NonNullable<OtpAuthClientOptions['fetch']> = options.fetch ?? ((input, init) => fetch(input, init))
   const name = `fastify-otp-auth ${base}`
@@ -282,7 +282,7 @@ export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAut
 
     close () {
       channel?.close()
-      // It throws at what is posted after that, which would fail a login that the server has already done.
+      // A closed channel throws when something is posted, which would fail a login that the server has already done.
       channel = undefined
     }
   }

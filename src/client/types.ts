@@ -55,7 +55,8 @@ export interface OtpAuthTabs {
 export interface OtpAuthClientOptions {
   /**
    * Where the plugin's routes are: a path on the page's own origin, or an absolute address such as
-   * `https://api.example/auth`. Absolute where there is no page. **Its origin is the only one that gets the access token.**
+   * `https://api.example/auth`, without a query. Absolute where there is no page. It is read once, when the client is made, and
+   * from the page's own address: a `<base>` does not move it. **Nothing but its scheme, host and port gets the access token.**
    * @default '/auth'
    */
   baseUrl?: string
@@ -72,8 +73,8 @@ export interface OtpAuthClientOptions {
   /** @default none: the refresh token is in an HttpOnly cookie, where no script can read it */
   refreshToken?: OtpAuthRefreshTokenStore
   /**
-   * Milliseconds that one of the plugin's own routes may take to answer. A refresh has 10 s at most, and is asked for twice.
-   * @default 30000
+   * Milliseconds that one of the plugin's own routes may take to answer, 1 to 2147483647. A refresh has 10 s at most; where no
+   * answer came it is sent once more, with 10 s again. @default 30000
    */
   timeout?: number
   /** @default the browser's own where there is a page; none elsewhere, where each client is a user of its own */
@@ -83,8 +84,8 @@ export interface OtpAuthClientOptions {
 /**
  * Logs in, keeps the access token and sends it. Its functions need no `this`.
  *
- * Every function that asks the plugin's routes rejects with an `OtpAuthClientError` where there is no success, and with
- * whatever the `refreshToken` store throws.
+ * `requestOtp`, `verifyOtp`, `logout`, and `refresh` for anything but a 401, reject with an `OtpAuthClientError` where there is
+ * no success; and with whatever the `refreshToken` store throws.
  */
 export interface OtpAuthClient {
   /** Null: nobody is signed in. Undefined: nobody knows yet, for no answer has come since the page was loaded. */
@@ -103,8 +104,10 @@ export interface OtpAuthClient {
   verifyOtp (code: string, resumed?: OtpAuthResumedLogin): Promise<OtpAuthClientSession>
 
   /**
-   * Gets a new access token: after a reload, to learn whether somebody is signed in. Calls at the same time share one
-   * request. Null where nobody is (any longer): a 401, the one answer that signs out.
+   * Gets a new access token: after a reload, to learn whether somebody is signed in. Calls at the same time share one,
+   * which is sent a second time where no answer came. Null where nobody is: the answer was a 401, or the `refreshToken` store is
+   * empty, and then nothing is asked. The stored token is removed for `OTP_AUTH_INVALID_REFRESH_TOKEN` alone: the 401 of a
+   * proxy says nothing of it.
    */
   refresh (): Promise<OtpAuthClientSession | null>
 
@@ -129,6 +132,6 @@ export interface OtpAuthClient {
    */
   onChange (listener: (session: OtpAuthClientSession | null) => void): () => void
 
-  /** Stops listening to other tabs. */
+  /** Ends the exchange with other tabs: this client neither hears of their logins and logouts nor tells its own. */
   close (): void
 }

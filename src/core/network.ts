@@ -2,7 +2,8 @@ import { isIPv4, isIPv6 } from 'node:net'
 
 /**
  * The network of an address, as far as one party is likely to hold it whole: IPv4 /24, IPv6 /56; an IPv4 address mapped
- * into IPv6 counts as IPv4. What is no address (a Unix socket) is one network.
+ * into IPv6, or that came through a translator, counts as IPv4, and a port beside an address is left out. What is no address (a
+ * Unix socket) is one network.
  */
 export function networkOf (ip: string): string {
   const { octets, groups } = readAddress(ip)
@@ -11,8 +12,9 @@ export function networkOf (ip: string): string {
 }
 
 /**
- * The host of an address: all of an IPv4 address, and of IPv6 the /64, the smallest network that one host is given, within
- * which it takes whatever addresses it likes. Mapped addresses and what is none count as they do for {@link networkOf}.
+ * The source of a request, as limits count it: all of an IPv4 address, and of IPv6 the /64, the smallest network that one
+ * machine is given, within which it takes whatever addresses it likes. Mapped addresses and what is none count as they do for
+ * {@link networkOf}.
  */
 export function sourceOf (ip: string): string {
   const { octets, groups } = readAddress(ip)
@@ -26,7 +28,7 @@ function readAddress (text: string): { octets?: number[], groups?: number[] } {
   if (isIPv4(ip)) return { octets: ip.split('.').map(Number) }
   if (!isIPv6(ip)) return {}
   const groups = expandIPv6(ip)
-  return isMappedIPv4(groups) ? { octets: groups.slice(6).flatMap((group) => [group >> 8, group & 0xff]) } : { groups }
+  return holdsIPv4(groups) ? { octets: groups.slice(6).flatMap((group) => [group >> 8, group & 0xff]) } : { groups }
 }
 
 /** Some proxies write the client's port into `X-Forwarded-For`: "192.0.2.1:4711", "[2001:db8::1]:4711". */
@@ -41,8 +43,8 @@ function ipv6Network (groups: number[], mask: number, length: number): string {
 }
 
 /** `::ffff:0:0/96`, in whatever spelling, and `64:ff9b::/96`, by which IPv4 comes through a translator (RFC 6052). */
-function isMappedIPv4 (groups: number[]): boolean {
-  return ['0:0:0:0:0:65535', '100:65435:0:0:0:0'].includes(groups.slice(0, 6).join(':'))
+function holdsIPv4 (groups: number[]): boolean {
+  return ['0:0:0:0:0:ffff', '64:ff9b:0:0:0:0'].includes(groups.slice(0, 6).map((group) => group.toString(16)).join(':'))
 }
 
 /** The eight groups, without the zone; the dotted tail that an address may have is two of them. */

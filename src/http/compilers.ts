@@ -4,11 +4,12 @@ import type { TSchema } from '@sinclair/typebox'
 import type { AnswerError } from '../errors.ts'
 
 /**
- * Gives a context our own validator, serializer and JSON parser, whatever the host's are: a host that coerces types would
- * turn `["123456"]` and `true` into codes, and one that knows other schemas could not read ours.
+ * Gives the routes of a context our own validator and serializer, and the context our JSON parser, whatever the host's are: a
+ * host that coerces types would turn `["123456"]` and `true` into codes, and one that knows other schemas could not read ours.
  */
 export function useOwnCompilers (context: FastifyInstance): void {
-  // On each route, for a context whose host adds a schema later makes compilers anew, and those of its children are the root's.
+  // Set on each route, not on the context: when the host adds a schema later, Fastify makes new compilers for its contexts, from
+  // the root's, and those set on a context are lost.
   context.addHook('onRoute', (route) => { Object.assign(route, { validatorCompiler, serializerCompiler }) })
   context.removeAllContentTypeParsers()
   const parseJson = context.getDefaultJsonParser('error', 'error')

@@ -9,7 +9,7 @@ export interface DocumentInTheMaking {
   swaggerObject?: { securityDefinitions?: Record<string, object> }
 }
 
-/** The transforms of the routes of every instance: what tells those from the host's. */
+/** The transforms of our routes, of every instance: a route that has one is ours. */
 export const ownTransforms = new WeakSet<object>()
 
 // No instance's name has a dot, so no two instances' schemes are named alike.

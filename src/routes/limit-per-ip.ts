@@ -5,8 +5,8 @@ import { isOurs, storageUnavailable, tooManyRequests, withoutValues } from '../e
 import type { Flow } from '../flows/flow.ts'
 import { withErrorHeaders } from '../http/error-headers.ts'
 import type { RouteName } from '../option-types.ts'
-import { inTime } from '../storage/adapter-options.ts'
-import { MemoryStore, checked, withOwnCommands } from './limit-stores.ts'
+import { inTime } from '../core/in-time.ts'
+import { MemoryStore, checkedStore, withOwnCommands } from './limit-stores.ts'
 
 type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>
 
@@ -50,7 +50,7 @@ function limitSettings ({ options, emit }: Flow, route: RouteName): RateLimitPlu
     : {
         ...limit,
         ...(redis === undefined
-          ? { store: (store === undefined ? MemoryStore : checked(store)) as unknown as FastifyRateLimitStoreCtor }
+          ? { store: (store === undefined ? MemoryStore : checkedStore(store)) as unknown as FastifyRateLimitStoreCtor }
           : { redis: withOwnCommands(redis) }),
         // Told apart in the key, for a store of the host's own is not told the name space.
         keyGenerator: ({ ip }) => `${options.name}:${route}:${sourceOf(ip)}`,

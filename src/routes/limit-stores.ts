@@ -1,7 +1,7 @@
 import { InvalidOption } from '../errors.ts'
 import type { RateLimitStore } from '../option-types.ts'
 
-/** Hosts whose windows are kept in memory at once, some 20 MB; past that the window that ends first is forgotten. */
+/** Windows that one limit keeps in memory, some 20 MB; beyond that the oldest is forgotten, and its address counts from 0. */
 const MOST_WINDOWS = 100_000
 
 /**
@@ -9,7 +9,7 @@ const MOST_WINDOWS = 100_000
  * counting: of requests that are asked at once, each would see the count of the last, and all be refused.
  */
 export class MemoryStore implements RateLimitStore {
-  // In the order in which they end, for the windows of one limit are of one length.
+  // Oldest first, which is the order in which they end, unless the clock was set back: those of one limit are of one length.
   readonly #windows = new Map<string, { count: number, endsAt: number }>()
 
   incr (...[key, done, timeWindow]: Parameters<RateLimitStore['incr']>): void {
@@ -34,10 +34,10 @@ export class MemoryStore implements RateLimitStore {
 }
 
 /**
- * The host's class, held to its word: whatever is not two numbers would admit everybody, and a promise that rejects, which
- * nobody waits for, would end the process.
+ * The host's class, held to its word: without a count everybody would be admitted, and a promise that rejects, which nobody
+ * waits for, would end the process.
  */
-export function checked (Store: new (options: never) => RateLimitStore): new (options: never) => RateLimitStore {
+export function checkedStore (Store: new (options: never) => RateLimitStore): new (options: never) => RateLimitStore {
   return class implements RateLimitStore {
     readonly #store: RateLimitStore
 
@@ -67,15 +67,15 @@ interface Commands {
 }
 
 /**
- * The host's client of ioredis, on which our commands have names of their own: one of the host's by the same name would be
- * taken for ours, and what it answers for a count.
+ * The host's client of ioredis, with our commands under names of their own. @fastify/rate-limit defines `rateLimit` only where
+ * the client has no such command: one of the host's own would run in its place, and its answer be taken for a count.
  */
 export function withOwnCommands (redis: object): object {
   const client = redis as Commands
   const own: Commands = {
     defineCommand (name, definition) {
       const command = `otpAuth:${name}`
-      client[command] ?? client.defineCommand(command, definition)
+      if (client[command] === undefined) client.defineCommand(command, definition)
       own[name] = (...input: unknown[]) => (client[command] as (...input: unknown[]) => unknown)(...input)
     }
   }

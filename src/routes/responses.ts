@@ -48,27 +48,28 @@ const tooMany = (...errors: ExampleError[]) => errorAnswer('Too many requests.',
 const INVALID_JSON = {
   statusCode: 400, code: 'FST_ERR_CTP_INVALID_JSON_BODY', message: "Body is not valid JSON but content-type is set to 'application/json'"
 }
+const UNKNOWN_FIELD = { statusCode: 400, code: 'FST_ERR_VALIDATION', message: 'body/other is not expected here' }
 const TOO_LARGE = { statusCode: 413, code: 'FST_ERR_CTP_BODY_TOO_LARGE', message: 'Request body is too large' }
 const NOT_JSON = { statusCode: 415, code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE', message: 'Unsupported Media Type' }
 const FAILED = { statusCode: 500, code: 'ERR_OF_THE_HOST', message: 'Something went wrong' }
 
 const everywhere = {
-  400: error('The body is not what the schema says.', [INVALID_JSON]),
+  400: error('The body is not JSON, or not what the schema says.', [UNKNOWN_FIELD, INVALID_JSON]),
   403: error('Another site sent the request.', [crossSite()]),
   413: error('The body is too large.', [TOO_LARGE]),
   415: error('The body is not JSON.', [NOT_JSON]),
   429: tooMany(tooManyRequests(60_000)),
   500: error('The host failed.', [FAILED]),
-  503: error('Storage failed.', [storageUnavailable(new Error())])
+  503: error('Storage, or the store of the limits per IP, failed.', [storageUnavailable(new Error())])
 }
 
-const badAddress = { 400: error('The body is not what the schema says.', [invalidEmail('must be one address with one "@"'), INVALID_JSON]) }
+const badAddress = { 400: error('The body is not JSON, or not what the schema says.', [invalidEmail('must be one address with one "@"'), INVALID_JSON]) }
 
 export const requestOtpResponse = {
   200: RequestedOtp,
   ...everywhere,
   ...badAddress,
-  503: error('Storage or delivery failed.', [storageUnavailable(new Error()), deliveryFailed()])
+  503: error('Storage, the store of the limits per IP, or delivery failed.', [storageUnavailable(new Error()), deliveryFailed()])
 }
 
 export const verifyOtpResponse = {

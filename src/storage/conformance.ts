@@ -20,6 +20,8 @@ export type { ConformanceDatabase, ConformanceHarness } from './conformance/harn
  *
  * storageConformance({ test, open: openMyDatabase })
  * ```
+ *
+ * @throws RangeError for a `parallel` below 12: some limits would never be reached
  */
 export function storageConformance (harness: ConformanceHarness): void {
   const register = caseRegistrar(harness)

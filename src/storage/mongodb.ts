@@ -3,7 +3,7 @@ import type { ExpiringKind, OtpAuthStorage } from './storage.ts'
 import { budgetVerbs } from './mongodb/budgets.ts'
 import { challengeVerbs } from './mongodb/challenges.ts'
 import type { BudgetDocument, ChallengeDocument, SessionDocument, UserDocument } from './mongodb/documents.ts'
-import { refuseUnknown } from './adapter-options.ts'
+import { refuseUnknownNames } from './adapter-options.ts'
 import { sessionVerbs } from './mongodb/sessions.ts'
 import { boundedBy, type Limits } from './mongodb/shared.ts'
 import { ensureUniqueEmail, findUserById, userVerbs } from './mongodb/users.ts'
@@ -20,7 +20,7 @@ export interface MongodbStorageOptions<User extends UserDocument = UserDocument>
   /** What the names of the collections `challenges`, `budgets`, `sessions` and `users` begin with. @default 'otp_' */
   prefix?: string
   /**
-   * Milliseconds that a verb may take, the wait for a server and for a free connection included, before it rejects.
+   * Milliseconds that a verb may take, the wait for a server and for a free connection included, before it rejects; at least 10.
    * @default 5000
    */
   timeout?: number
@@ -61,13 +61,14 @@ const collectionOptions = {
  * whose first connection is left to its first command, and fails, stays closed when the server comes back (driver 7.9).
  *
  * @param db the database for our collections; users may live in another
- * @throws RangeError for a `timeout` that no timer can keep, TypeError for an option that there is none of
+ * @throws RangeError for a `timeout` that is no number of milliseconds from 10 to 2147483647
+ * @throws TypeError that names the option which does not exist
  */
 export function mongodbStorage<User extends UserDocument = UserDocument> (
   db: Db,
   options: MongodbStorageOptions<User> = {}
 ): MongodbStorage {
-  refuseUnknown(options, ['users', 'prefix', 'timeout'])
+  refuseUnknownNames(options, ['users', 'prefix', 'timeout'])
   const { prefix = 'otp_', timeout = 5000 } = options
   const bounded = boundedBy(timeout)
   const challenges = db.collection<ChallengeDocument>(`${prefix}challenges`, collectionOptions)

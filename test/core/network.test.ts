@@ -27,6 +27,8 @@ t.test('a port that a proxy has written beside the address is no part of it', as
   same(t as Test, '192.0.2.0/24', ['192.0.2.1:4711', '192.0.2.2:1', '[::ffff:192.0.2.1]:443', '[192.0.2.3]'])
   same(t as Test, '2001:db8:1:ab00::/56', ['[2001:db8:1:abcd::1]:4711', '[2001:db8:1:abff::2]'])
   t.equal(sourceOf('192.0.2.1:4711'), '192.0.2.1')
+  t.equal(sourceOf('203.100.113.217:4711'), '203.100.113.217')
+  t.equal(sourceOf('[2001:db8:1:2:3:4:5:6]:65535'), '2001:db8:1:2::/64')
   t.equal(sourceOf('[2001:db8::1]:443'), '2001:db8:0:0::/64')
 })
 
@@ -54,7 +56,7 @@ t.test('compressed groups are zeros where they stand', async (t) => {
   same(t as Test, 'fe80:0:0:0::/56', ['fe80::1', 'fe80::1%eth0', 'fe80::1%1', 'fe80::1%192.0.2.1'])
 })
 
-t.test('a host is one IPv4 address, or a /64 of IPv6', async (t) => {
+t.test('a source is one IPv4 address, or a /64 of IPv6', async (t) => {
   const hosts: Record<string, string[]> = {
     '192.0.2.77': ['192.0.2.77', '::ffff:192.0.2.77', '::ffff:192.0.2.77%eth0', '::FFFF:c000:24d', '0:0:0:0:0:ffff:192.0.2.77'],
     '192.0.2.78': ['192.0.2.78'],
@@ -72,6 +74,6 @@ t.test('a host is one IPv4 address, or a /64 of IPv6', async (t) => {
 
 t.test('what is no address is one network', async (t) => {
   same(t as Test, 'unknown', ['', 'unix', '/run/app.sock', 'localhost', '1.2.3', '1.2.3.4.5', '256.1.1.1', '01.2.3.4', ':::', '1::2::3', '12345::', '::g',
-    '192.0.2.1:443:1', '192.0.2.256:443', '[::1', '[::1]443', '[::g]:443', '::ffff:256.1.1.1', '1:2:3:4:5:6:7:8:9', 'a, b'])
+    '192.0.2.1:443:1', '192.0.2.256:443', '[::1', '[::1]443', 'x192.0.2.1:443', 'x[::1]:443', '[::1]:443x', '[::g]:443', '::ffff:256.1.1.1', '1:2:3:4:5:6:7:8:9', 'a, b'])
   t.equal(networkOf(undefined as unknown as string), 'unknown', 'a socket that is gone')
 })

@@ -97,7 +97,7 @@ export function handleCases (t: Test, { client, handles: [db] }: Awaited<ReturnT
     t.throws(() => drizzleStorage(drizzlePg({ client: new pg.Client() })), { name: 'TypeError', message: /pg\.Pool/ })
   })
 
-  t.test('a time-out that no timer can keep is refused', async (t) => {
+  t.test('a timeout out of its bounds is refused', async (t) => {
     for (const timeout of [0, -1, NaN, Infinity, 2 ** 31]) {
       t.throws(() => drizzleStorage(db, { timeout }), { name: 'RangeError', message: /timeout/ })
     }

@@ -24,13 +24,14 @@ t.test('a users table that lacks a column is refused at once, and the error name
   t.throws(() => pg.drizzleStorage(onPg('postgres://nobody@127.0.0.1:1/none'), { users: noId }), { name: 'TypeError', message: /"id"/ })
 })
 
-t.test('an option that there is none of is refused, and what there is is said', async (t) => {
+t.test('an unknown option is refused, and the error names the known ones; so is a promise for the options', async (t) => {
   const expected = { name: 'TypeError', message: /^usres is no option of the storage; expected one of users/ }
   const typo = { usres: null } as object
   t.throws(() => sqlite.drizzleStorage(onSqlite(':memory:'), typo), expected)
   t.throws(() => mysql.drizzleStorage(onMysql('mysql://nobody@127.0.0.1:1/none'), typo), expected)
   t.throws(() => pg.drizzleStorage(onPg('postgres://nobody@127.0.0.1:1/none'), typo), expected)
   t.throws(() => mongodbStorage(new MongoClient('mongodb://127.0.0.1:1').db('none'), typo), expected)
+  t.throws(() => sqlite.drizzleStorage(onSqlite(':memory:'), Promise.resolve({}) as object), { name: 'TypeError', message: /must be an object; got Promise/ })
 })
 
 t.test('the text of a token becomes an id of the column’s type, or no id: never another user’s', async (t) => {

@@ -47,7 +47,7 @@ export const oneTo = (count: number): number[] => Array.from({ length: count }, 
 
 export const ascending = (numbers: readonly number[]): number[] => [...numbers].sort((one, two) => one - two)
 
-/** @throws RangeError where so few calls at once that no limit is passed */
+/** @throws RangeError for fewer than 12 calls at once: some limits would never be reached */
 export function caseRegistrar ({ test, open, parallel = 100 }: ConformanceHarness): RegisterCase {
   if (!(parallel >= 12)) throw new RangeError(`parallel must be at least 12, for every limit must be passed; got ${parallel}`)
   return (name, run) => test(name, async () => {

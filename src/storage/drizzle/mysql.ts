@@ -1,7 +1,7 @@
 import type { MySqlRawQueryResult } from 'drizzle-orm/mysql2'
 import { fileURLToPath } from 'node:url'
 import type { OtpAuthStorage, UserRecord } from '../storage.ts'
-import { checkedTimeout, refuseUnknown } from '../adapter-options.ts'
+import { checkedTimeout, refuseUnknownNames } from '../adapter-options.ts'
 import type { AnyTable, FilledColumn, UsersColumn } from './host-types.ts'
 import { statementRunner, type Database, type ServerError } from './mysql-connection.ts'
 import { users as defaultUsers } from './mysql-schema.ts'
@@ -59,11 +59,11 @@ const REFUSALS = new Set<unknown>([
  * every verb rejects while a transaction is open on it, which is answered 503.
  *
  * @param db a Drizzle database on mysql2; of one with replicas the primary alone is used
- * @throws TypeError which names the column that a users table of the host's own lacks, or an option that there is none of
- * @throws RangeError for a `timeout` that no timer can keep
+ * @throws TypeError that names the column which the host's users table lacks, or the option which does not exist
+ * @throws RangeError for a `timeout` that is no number of milliseconds from 1 to 2147483647
  */
 export function drizzleStorage (db: MySqlDatabase, options: DrizzleStorageOptions = {}): OtpAuthStorage {
-  refuseUnknown(options, ['users', 'timeout'])
+  refuseUnknownNames(options, ['users', 'timeout'])
   const primary = ((db as { $primary?: MySqlDatabase }).$primary ?? db) as Database
   const users = usersTable(options.users, defaultUsers)
   const statements = prepareStatements(primary, users)

@@ -1,7 +1,8 @@
 import { and, eq } from 'drizzle-orm'
 import { fileURLToPath } from 'node:url'
 import type { OtpAuthStorage, UserRecord } from '../storage.ts'
-import { checkedTimeout, inTime, refuseUnknown } from '../adapter-options.ts'
+import { inTime } from '../../core/in-time.ts'
+import { checkedTimeout, refuseUnknownNames } from '../adapter-options.ts'
 import type { AnyTable, FilledColumn, UsersColumn } from './host-types.ts'
 import { users as defaultUsers } from './pg-schema.ts'
 import { hasEmail, prepareStatements, type Database } from './pg-statements.ts'
@@ -70,11 +71,11 @@ export interface PostgresDatabase {
  * another one the default of its database, some of them reject instead.
  *
  * @param db a Drizzle database; of one with replicas only the primary is asked
- * @throws TypeError which names the column that a users table of the host's own lacks, or an option that there is none of
- * @throws RangeError for a `timeout` that no timer can keep
+ * @throws TypeError that names the column which the host's users table lacks, or the option which does not exist
+ * @throws RangeError for a `timeout` that is no number of milliseconds from 1 to 2147483647
  */
 export function drizzleStorage (db: PostgresDatabase, options: DrizzleStorageOptions = {}): OtpAuthStorage {
-  refuseUnknown(options, ['users', 'timeout', 'prepare'])
+  refuseUnknownNames(options, ['users', 'timeout', 'prepare'])
   const { prepare = true } = options
   const timeout = checkedTimeout(options.timeout ?? 5000)
   const connections = onPrimary(db)

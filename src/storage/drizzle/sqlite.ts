@@ -2,7 +2,7 @@ import { and, eq } from 'drizzle-orm'
 import type { PreparedQueryConfig, SQLitePreparedQuery } from 'drizzle-orm/sqlite-core'
 import { fileURLToPath } from 'node:url'
 import type { OtpAuthStorage, UserRecord } from '../storage.ts'
-import { refuseUnknown } from '../adapter-options.ts'
+import { refuseUnknownNames } from '../adapter-options.ts'
 import type { AnyTable, FilledColumn, UsersColumn } from './host-types.ts'
 import { isLibsqlFile, writeToLibsqlFile } from './libsql-file.ts'
 import { driverError, macValues, missingId, parseId, usersTable } from './shared.ts'
@@ -67,10 +67,10 @@ export interface SQLiteDatabase {
  * reads from its own copy, which may not have heard of a logout elsewhere, so give us a client of the server itself.
  *
  * @param db a Drizzle database on better-sqlite3 or libsql
- * @throws TypeError which names the column that a users table of the host's own lacks, or an option that there is none of
+ * @throws TypeError that names the column which the host's users table lacks, or the option which does not exist
  */
 export function drizzleStorage (db: SQLiteDatabase, options: DrizzleStorageOptions = {}): OtpAuthStorage {
-  refuseUnknown(options, ['users'])
+  refuseUnknownNames(options, ['users'])
   const connection = ('$primary' in db ? db.$primary : db) as unknown as Database & { $client?: { inTransaction?: boolean } }
   const client = connection.$client
   const users = usersTable(options.users, defaultUsers)

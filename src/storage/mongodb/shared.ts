@@ -1,4 +1,5 @@
-import { checkedTimeout, inTime } from '../adapter-options.ts'
+import { inTime } from '../../core/in-time.ts'
+import { checkedTimeout } from '../adapter-options.ts'
 
 /** What every command of a verb is given, so that it ends with the verb. */
 export interface Limits {
@@ -15,12 +16,12 @@ export interface Limits {
  */
 export type Bounded = <T>(run: (limits: Limits) => Promise<T>) => Promise<T>
 
-/** Below that nothing would be left for the server's own limit. */
+/** At 1 ms the server's own limit would be 0, which is none; below this it means little. */
 const SHORTEST_TIMEOUT = 10
 
 /**
  * @param timeout milliseconds that a verb may take: then it rejects, whatever state the server, the network or the pool is in
- * @throws RangeError for one that no timer can keep
+ * @throws RangeError for one that is no number from 10 to 2147483647
  */
 export function boundedBy (timeout: number): Bounded {
   const maxTimeMS = Math.floor(checkedTimeout(timeout, SHORTEST_TIMEOUT) * 0.8)
