@@ -12,7 +12,7 @@ import { writeMail, type Sender } from './mail.ts'
 export function createMailer (url: string, sender: Sender & { from: string }) {
   if (!/^smtps?:\/\/./.test(url)) throw new TypeError('SMTP_URL must be an address such as "smtps://user:password@smtp.example.com"')
   const { from, ...application } = sender
-  // Shorter than the plugin's `deliveryTimeout` of 10 s, so that a server that hangs leaves no connection behind.
+  // Shorter than the plugin's `deliveryTimeout` of 10 s, so that a server that falls silent leaves no connection behind.
   const timeouts = 'connectionTimeout=5000&greetingTimeout=5000&socketTimeout=8000'
   const transport = createTransport(`${url}${url.includes('?') ? '&' : '?'}pool=true&${timeouts}`, { from })
 

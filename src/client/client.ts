@@ -208,7 +208,8 @@ export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAut
     // The token goes nowhere but home. Redirects need no rule: `fetch` itself drops the header on the way to another origin.
     if (!isHome(href) || new Headers(init?.headers ?? given?.headers).has('authorization')) return await send(given ?? href, init)
 
-    const request = given && new Request(given, init)
+    // A Request as `init` has its fields in its prototype, which a copy by `...` would leave behind.
+    const request = given || (init && 'clone' in init) ? new Request(given ?? href, init) : undefined
     const signal = init?.signal ?? request?.signal
     function attempt (as: typeof session): Promise<Response> {
       // A copy, for the body of a Request can be read once only.

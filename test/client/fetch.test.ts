@@ -57,6 +57,16 @@ t.test('the access token goes to no other origin than that of the routes', async
   t.equal((await tab.fetch('http://APP.example:80/me')).status, 200)
 })
 
+t.test('a Request that is given for the init is sent as it is', async (t) => {
+  const { tab: { client, sent }, expire } = await signedIn(t)
+  const init = (body: string) => new Request('http://elsewhere.example/', { method: 'POST', body, headers: { 'content-type': 'text/plain' } })
+  t.match(await (await client.fetch(`${HOME}/echo`, init('one'))).json(), { body: 'one' })
+  expire()
+  t.equal((await client.fetch(`${HOME}/echo`, init('two'))).status, 401, 'its body may be a stream, and is not sent again')
+  t.match(await (await client.fetch(`${HOME}/echo`, init('three'))).json(), { body: 'three' })
+  t.strictSame(sent.filter(({ url }) => url.includes('elsewhere')), [])
+})
+
 t.test('among schemes that have no origin, home is the same scheme and host', async (t) => {
   const asked: Array<[string, string | null]> = []
   const client = createOtpAuthClient({
