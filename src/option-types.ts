@@ -96,7 +96,7 @@ export interface RateLimitStore {
  * proxy set Fastify's `trustProxy` to its address, or all users share one limit. A port beside it is left out, and IPv4 within
  * IPv6 (mapped, or through a translator) counts as IPv4.
  *
- * The counts are in this process's memory, of 100,000 addresses a limit at once, unless `redis` or `store` says otherwise, and
+ * The counts are in this process's memory, of the last 50,000 addresses a limit, unless `redis` or `store` says otherwise, and
  * their windows run by the system's or the server's clock, not by `clock`. Where they cannot be kept, the routes answer
  * `OTP_AUTH_STORAGE_UNAVAILABLE`.
  *

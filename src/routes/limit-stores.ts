@@ -1,35 +1,37 @@
 import { InvalidOption } from '../errors.ts'
 import type { RateLimitStore } from '../option-types.ts'
 
-/** Windows that one limit keeps in memory, some 20 MB; beyond that the oldest is forgotten, and its address counts from 0. */
-const MOST_WINDOWS = 100_000
+/** Windows in one of the two maps of a limit; a limit takes some 20 MB at most. */
+const MOST_WINDOWS = 50_000
 
 /**
  * Counts in this process. The store that @fastify/rate-limit has by itself hands out the object in which it goes on
  * counting: of requests that are asked at once, each would see the count of the last, and all be refused.
+ *
+ * At least the 50,000 windows that began last are kept, whatever comes: the newer map takes the place of the older one when
+ * it is full, or when all windows in that are over. To remove them one by one would cost more the more of them there were.
  */
 export class MemoryStore implements RateLimitStore {
-  // Oldest first, which is the order in which they end, unless the clock was set back: those of one limit are of one length.
-  readonly #windows = new Map<string, { count: number, endsAt: number }>()
+  #newer = new Map<string, { count: number, endsAt: number }>()
+  #older = this.#newer
+  #newerSince = 0
 
   incr (...[key, done, timeWindow]: Parameters<RateLimitStore['incr']>): void {
     const now = Date.now()
-    let window = this.#windows.get(key)
+    let window = this.#newer.get(key) ?? this.#older.get(key)
     // A clock that was set back must not make a window longer.
     if (window === undefined || window.endsAt <= now || window.endsAt > now + timeWindow) {
-      this.#windows.delete(key)
-      this.#makeRoom(now)
+      if (this.#newer.size >= MOST_WINDOWS || now >= this.#newerSince + timeWindow) this.#dropOlder(now)
       window = { count: 0, endsAt: now + timeWindow }
-      this.#windows.set(key, window)
+      this.#newer.set(key, window)
     }
     done(null, { current: ++window.count, ttl: window.endsAt - now })
   }
 
-  #makeRoom (now: number): void {
-    for (const [key, { endsAt }] of this.#windows) {
-      if (endsAt > now && this.#windows.size < MOST_WINDOWS) return
-      this.#windows.delete(key)
-    }
+  #dropOlder (now: number): void {
+    this.#older = this.#newer
+    this.#newer = new Map()
+    this.#newerSince = now
   }
 }
 

@@ -254,6 +254,8 @@ t.test('in a worker, addresses are relative to its script; the global fetch is t
       return new Response('', { status: 401 })
     }
   })
-  await createOtpAuthClient().refresh()
-  t.strictSame(asked, ['http://app.example/auth/refresh'])
+  const client = createOtpAuthClient()
+  await client.refresh()
+  await client.fetch('me')
+  t.strictSame(asked.slice(0, 2), ['http://app.example/auth/refresh', 'http://app.example/me'])
 })
