@@ -15,7 +15,7 @@ const groups = [
   {
     sources: ['src/core/'],
     tests: [
-      'test/core/device.test.ts', 'test/core/duration.test.ts', 'test/core/email.test.ts', 'test/core/network.test.ts',
+      'test/core/device.test.ts', 'test/core/duration.test.ts', 'test/core/email.test.ts', 'test/core/in-time.test.ts', 'test/core/network.test.ts',
       'test/core/odds.test.ts', 'test/core/otp-code.test.ts', 'test/core/subject.test.ts', 'test/verify-otp.test.ts'
     ]
   },
