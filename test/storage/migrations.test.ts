@@ -9,6 +9,7 @@ import t, { type Test } from 'tap'
 import mysqlConfig from '../../drizzle/mysql.config.ts'
 import pgConfig from '../../drizzle/pg.config.ts'
 import sqliteConfig from '../../drizzle/sqlite.config.ts'
+import { migrations as mysqlMigrations } from '../../src/storage/drizzle/mysql.ts'
 import { migrations as pgMigrations } from '../../src/storage/drizzle/pg.ts'
 import { migrations as sqliteMigrations } from '../../src/storage/drizzle/sqlite.ts'
 import { hostMigrations, regenerate } from './migrations-helpers.ts'
@@ -22,6 +23,10 @@ for (const [dialect, config] of Object.entries({ sqlite: sqliteConfig, pg: pgCon
     t.match(output, /No schema changes/)
   })
 }
+
+t.test('the name of our books never changes, or hosts that upgrade would run every migration anew', async (t) => {
+  for (const { migrationsTable } of [sqliteMigrations, pgMigrations, mysqlMigrations]) t.equal(migrationsTable, '__otp_auth_migrations')
+})
 
 /** Drizzle leaves out what is older than the last one in its books: the host's may be older than ours or newer. */
 const ages = { older: Date.UTC(2001, 0), newer: Date.UTC(2101, 0) }
