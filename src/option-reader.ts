@@ -133,6 +133,6 @@ export function isObject (value: unknown): boolean {
 }
 
 /** Not a promise, Map or Date: they have none of our names, so all defaults would hold and nobody would notice. */
-function isOptionsObject (value: unknown): boolean {
+export function isOptionsObject (value: unknown): boolean {
   return Object.prototype.toString.call(value) === '[object Object]'
 }

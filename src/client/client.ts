@@ -56,8 +56,9 @@ const page = globalThis as {
 /** Milliseconds for each of two tries: both must be over before the server's `refreshGracePeriod` is, 30 s unless set. */
 const REFRESH_TIMEOUT = 10_000
 
-const ROUTES = ['request-otp', 'verify-otp', 'refresh', 'logout'] as const
-type Route = typeof ROUTES[number]
+/** The plugin's own routes, each with the field that only an answer of the plugin has. */
+const PROOFS = { 'request-otp': 'request_id', 'verify-otp': 'access_token', refresh: 'access_token', logout: 'message' } as const
+type Route = keyof typeof PROOFS
 
 /** The address that `fetch` would ask, for it alone decides who gets the access token. Throws where it is relative to nothing. */
 const resolve = (address: string | URL): URL => new URL(address, page.document?.baseURI ?? page.location?.href)
@@ -92,7 +93,8 @@ export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAut
   const { baseUrl = '/auth', refreshToken: store, timeout = 30_000 } = options
   if (!(timeout >= 1 && timeout < 2 ** 31)) throw new RangeError('timeout must be a number of milliseconds from 1 to 2147483647')
   const base = readBaseUrl(baseUrl)
-  const isHome = (address: string): boolean => schemeAndHost(address) === schemeAndHost(base)
+  const home = schemeAndHost(base)
+  const isHome = (address: string): boolean => schemeAndHost(address) === home
   const credentials = options.credentials ?? (store === undefined ? 'include' : 'same-origin')
   const send: NonNullable<OtpAuthClientOptions['fetch']> = options.fetch ?? ((input, init) => fetch(input, init))
   const name = `fastify-otp-auth ${base}`
@@ -128,10 +130,7 @@ export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAut
     return turn
   }
 
-  /** @param proof the field that only an answer of the plugin has */
-  async function post (
-    route: Route, proof: keyof Answer, body: object, headers: Record<string, string> = {}, limit = timeout
-  ): Promise<Answer> {
+  async function post (route: Route, body: object, headers: Record<string, string> = {}): Promise<Answer> {
     let response, text
     try {
       response = await send(base + route, {
@@ -141,14 +140,14 @@ export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAut
         credentials,
         // A redirect that keeps the method (307, 308) would carry the code or the refresh token to wherever it leads.
         redirect: 'error',
-        signal: AbortSignal.timeout(limit)
+        signal: AbortSignal.timeout(route === 'refresh' ? Math.min(timeout, REFRESH_TIMEOUT) : timeout)
       })
       text = await response.text()
     } catch (cause) {
       throw new OtpAuthClientError(0, 'OTP_AUTH_UNREACHABLE', 'The server cannot be reached', { cause })
     }
     const answer = parse(text)
-    if (response.ok && answer?.[proof] !== undefined) return answer
+    if (response.ok && answer?.[PROOFS[route]] !== undefined) return answer
     throw failure(response, answer)
   }
 
@@ -166,10 +165,9 @@ export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAut
    * grace period the one that is still here would count as stolen.
    */
   async function askForRefresh (body: object): Promise<Answer> {
-    const ask = (): Promise<Answer> => post('refresh', 'access_token', body, {}, Math.min(timeout, REFRESH_TIMEOUT))
-    return await ask().catch((error: OtpAuthClientError) => {
+    return await post('refresh', body).catch((error: OtpAuthClientError) => {
       if (error.status !== 0) throw error
-      return ask()
+      return post('refresh', body)
     })
   }
 
@@ -221,7 +219,8 @@ export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAut
     }
 
     // The routes themselves answer 401 for reasons of their own.
-    if (ROUTES.some((route) => href.replace(/[?#].*/, '') === base + route)) return await attempt(session)
+    const path = href.replace(/[?#].*/, '')
+    if (Object.keys(PROOFS).some((route) => path === base + route)) return await attempt(session)
     // After a reload, before anybody has asked, the request would go out as nobody's.
     if (session === undefined) await unlessAborted(signal, () => renew(undefined))
     const before = session
@@ -240,7 +239,7 @@ export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAut
 
     async requestOtp (email): Promise<OtpAuthRequestedOtp> {
       const asked = login = { email, requestId: login.email === email ? login.requestId : undefined }
-      const answer = await post('request-otp', 'request_id', { email, request_id: asked.requestId })
+      const answer = await post('request-otp', { email, request_id: asked.requestId })
       asked.requestId = answer.request_id
       return {
         requestId: answer.request_id,
@@ -253,7 +252,7 @@ export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAut
     verifyOtp (code, { email = login.email, requestId = email === login.email ? login.requestId : undefined } = {}) {
       const begun = login
       return inTurn(async () => {
-        const next = await kept(await post('verify-otp', 'access_token', { email, code, request_id: requestId }))
+        const next = await kept(await post('verify-otp', { email, code, request_id: requestId }))
         // Unless another one was begun in the meantime.
         if (login === begun) login = {}
         become(next)
@@ -267,7 +266,7 @@ export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAut
     logout () {
       return inTurn(async () => {
         const token = await store?.get()
-        await post('logout', 'message', token ? { refresh_token: token } : {}, session ? { authorization: `Bearer ${session.accessToken}` } : {})
+        await post('logout', token ? { refresh_token: token } : {}, session ? { authorization: `Bearer ${session.accessToken}` } : {})
         await store?.set(undefined)
         become(null)
         channel?.postMessage('out')

@@ -1,11 +1,11 @@
 import fastifyRateLimit, { type FastifyRateLimitStoreCtor, type RateLimitPluginOptions } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { inTime } from '../core/in-time.ts'
 import { sourceOf } from '../core/network.ts'
 import { isOurs, storageUnavailable, tooManyRequests, withoutValues } from '../errors.ts'
 import type { Flow } from '../flows/flow.ts'
 import { withErrorHeaders } from '../http/error-headers.ts'
 import type { RouteName } from '../option-types.ts'
-import { inTime } from '../core/in-time.ts'
 import { MemoryStore, checkedStore, withOwnCommands } from './limit-stores.ts'
 
 type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>

@@ -53,8 +53,10 @@ const TOO_LARGE = { statusCode: 413, code: 'FST_ERR_CTP_BODY_TOO_LARGE', message
 const NOT_JSON = { statusCode: 415, code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE', message: 'Unsupported Media Type' }
 const FAILED = { statusCode: 500, code: 'ERR_OF_THE_HOST', message: 'Something went wrong' }
 
+const badBody = (example: ExampleError) => error('The body is not JSON, or not what the schema says.', [example, INVALID_JSON])
+
 const everywhere = {
-  400: error('The body is not JSON, or not what the schema says.', [UNKNOWN_FIELD, INVALID_JSON]),
+  400: badBody(UNKNOWN_FIELD),
   403: error('Another site sent the request.', [crossSite()]),
   413: error('The body is too large.', [TOO_LARGE]),
   415: error('The body is not JSON.', [NOT_JSON]),
@@ -63,7 +65,7 @@ const everywhere = {
   503: error('Storage, or the store of the limits per IP, failed.', [storageUnavailable(new Error())])
 }
 
-const badAddress = { 400: error('The body is not JSON, or not what the schema says.', [invalidEmail('must be one address with one "@"'), INVALID_JSON]) }
+const badAddress = { 400: badBody(invalidEmail('must be one address with one "@"')) }
 
 export const requestOtpResponse = {
   200: RequestedOtp,

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { LONGEST_TIMER } from '../core/in-time.ts'
+import { isOptionsObject } from '../option-reader.ts'
 
 /**
  * A misspelt option would be ignored without a word, and so would a promise for the options.
@@ -7,7 +8,7 @@ import { LONGEST_TIMER } from '../core/in-time.ts'
  * @throws TypeError
  */
 export function refuseUnknownNames<Options extends object> (options: Options, known: ReadonlyArray<keyof Options & string>): void {
-  if (Object.prototype.toString.call(options) !== '[object Object]') {
+  if (!isOptionsObject(options)) {
     throw new TypeError(`the options of the storage must be an object; got ${inspect(options, { depth: 0 })}`)
   }
   const unknown = Object.keys(options).find((name) => !(known as readonly string[]).includes(name))

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { createOtpAuthClient } from '../../src/client/client.ts'
 import { withVerbs } from '../helpers/app.ts'
-import { BASE, clientApp, fetchOf, HOME } from '../helpers/client.ts'
+import { BASE, clientApp, fetchOf, HOME, LOGGED_IN } from '../helpers/client.ts'
 
 const ME = `${HOME}/me`
 
@@ -74,8 +74,7 @@ t.test('among schemes that have no origin, home is the same scheme and host', as
     fetch: async (input, init) => {
       const authorization = new Headers(init?.headers).get('authorization')
       asked.push([String(input), authorization])
-      const answer = { access_token: `h.${btoa('{"sub":"u1"}')}.s`, expires_in: 900 }
-      return String(input).endsWith('refresh') ? Response.json(answer) : Response.json({})
+      return Response.json(String(input).endsWith('refresh') ? LOGGED_IN : {})
     }
   })
   await client.refresh()

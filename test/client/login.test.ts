@@ -2,7 +2,7 @@ import t from 'tap'
 import { createOtpAuthClient, OtpAuthClientError } from '../../src/client/client.ts'
 import { resolveOptions } from '../../src/options.ts'
 import { wrongCode } from '../helpers/app.ts'
-import { BASE, clientApp, fetchOf } from '../helpers/client.ts'
+import { BASE, clientApp, fetchOf, LOGGED_IN } from '../helpers/client.ts'
 import { required } from '../helpers/options.ts'
 
 const ANNA = 'anna@example.com'
@@ -291,10 +291,9 @@ t.test('a 401 that is not the plugin\'s ends no stored token', async (t) => {
 t.test('a store that fails with what looks like a 401 signs nobody out', async (t) => {
   const kept: unknown[] = []
   const failure = Object.assign(new Error('the keychain is locked'), { status: 401, code: 'OTP_AUTH_INVALID_REFRESH_TOKEN' })
-  const answer = { access_token: `h.${btoa('{"sub":"u1"}')}.s`, expires_in: 900, refresh_token: 'next' }
   const client = createOtpAuthClient({
     baseUrl: BASE,
-    fetch: async () => Response.json(answer),
+    fetch: async () => Response.json({ ...LOGGED_IN, refresh_token: 'next' }),
     refreshToken: {
       get: () => 'token',
       set (token) {

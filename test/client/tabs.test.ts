@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { createOtpAuthClient, type OtpAuthClientOptions, type OtpAuthTabs } from '../../src/client/client.ts'
-import { BASE, clientApp, fetchOf, HOME, standInLocks } from '../helpers/client.ts'
+import { BASE, clientApp, fetchOf, HOME, LOGGED_IN, standInLocks } from '../helpers/client.ts'
 
 const ME = `${HOME}/me`
 const nodeLocks = (globalThis as { navigator?: { locks?: OtpAuthTabs['locks'] } }).navigator?.locks
@@ -207,7 +207,7 @@ t.test('a <base> that is smuggled into the page moves neither the routes nor the
     tabs: {},
     fetch: async (input, init) => {
       asked.push(`${String(input)} ${new Headers(init?.headers).get('authorization') === null ? 'no token' : 'the token'}`)
-      return Response.json({ access_token: `h.${btoa('{"sub":"u1"}')}.s`, expires_in: 900 })
+      return Response.json(LOGGED_IN)
     }
   }
   const document = { baseURI: 'http://app.example/shop/cart' }

@@ -7,6 +7,9 @@ import { remember } from './log.ts'
 export const HOME = 'http://app.example'
 export const BASE = `${HOME}/auth`
 
+/** What a server answers to a login or a refresh of somebody, for a client that has none. */
+export const LOGGED_IN = { access_token: `h.${btoa('{"sub":"u1"}')}.s`, expires_in: 900 }
+
 type Fetch = NonNullable<OtpAuthClientOptions['fetch']>
 
 /** A request as it went out. */
