@@ -1,4 +1,4 @@
-/** Mutation tests: `npm run mutate`, or a part, `npm run mutate -- --mutate 'src/flows/*.ts'`. See CONTRIBUTING. */
+/** Mutation tests: `npm run mutate`, or a part, `npm run mutate -- --mutate 'src/use-cases/*.ts'`. See CONTRIBUTING. */
 
 /**
  * Which tests cover which sources: files that run in one process and in milliseconds, so without servers, browsers,
@@ -6,49 +6,49 @@
  */
 const groups = [
   {
-    sources: ['src/core/tokens.ts', 'src/core/keys.ts', 'src/http/jwt.ts', 'src/http/bearer.ts'],
+    sources: ['src/core/tokens.ts', 'src/core/key-derivation.ts', 'src/http/jwt.ts', 'src/http/credentials.ts'],
     tests: [
-      'test/core/keys.test.ts', 'test/core/tokens.test.ts', 'test/tokens.test.ts', 'test/token-claims.test.ts', 'test/token-spelling.test.ts',
-      'test/host/guards.test.ts', 'test/host/jwt.test.ts', 'test/host/instances.test.ts', 'test/host/refresh-delivery.test.ts'
+      'test/unit/core/key-derivation.test.ts', 'test/unit/core/tokens.test.ts', 'test/threats/token-forgery.test.ts', 'test/use-cases/token-claims.test.ts', 'test/threats/token-spelling.test.ts',
+      'test/application/guards.test.ts', 'test/application/jwt.test.ts', 'test/application/instances.test.ts', 'test/application/refresh-delivery.test.ts'
     ]
   },
   {
     sources: ['src/core/'],
     tests: [
-      'test/core/device.test.ts', 'test/core/duration.test.ts', 'test/core/email.test.ts', 'test/core/in-time.test.ts', 'test/core/network.test.ts',
-      'test/core/odds.test.ts', 'test/core/otp-code.test.ts', 'test/core/subject.test.ts', 'test/verify-otp.test.ts'
+      'test/unit/core/device-cookie.test.ts', 'test/unit/core/duration.test.ts', 'test/unit/core/email.test.ts', 'test/unit/core/with-timeout.test.ts', 'test/unit/core/network.test.ts',
+      'test/unit/core/guessing-odds.test.ts', 'test/unit/core/otp-code.test.ts', 'test/unit/core/counter-keys.test.ts', 'test/use-cases/verify-otp.test.ts'
     ]
   },
   {
-    sources: ['src/http/'],
+    sources: ['src/http/', 'src/openapi/'],
     tests: [
-      'test/host/cookies.test.ts', 'test/host/cookie-plugin.test.ts', 'test/host/cross-site.test.ts', 'test/host/content-types.test.ts',
-      'test/host/compilers.test.ts', 'test/host/openapi.test.ts', 'test/host/openapi-compilers.test.ts', 'test/host/error-handler.test.ts', 'test/host/guards.test.ts', 'test/host/lifecycle.test.ts',
-      'test/host/refresh-delivery.test.ts', 'test/hostile-input.test.ts', 'test/request-otp.test.ts'
+      'test/application/cookies.test.ts', 'test/application/cookie-plugin.test.ts', 'test/application/cross-site.test.ts', 'test/application/content-types.test.ts',
+      'test/application/compilers.test.ts', 'test/application/openapi.test.ts', 'test/application/openapi-compilers.test.ts', 'test/application/error-handler.test.ts', 'test/application/guards.test.ts', 'test/application/lifecycle.test.ts',
+      'test/application/refresh-delivery.test.ts', 'test/threats/hostile-input.test.ts', 'test/use-cases/request-otp.test.ts'
     ]
   },
   {
     sources: ['src/errors.ts'],
-    tests: ['test/errors.test.ts', 'test/storage-faults.test.ts', 'test/host/error-handler.test.ts', 'test/users.test.ts']
+    tests: ['test/unit/errors.test.ts', 'test/threats/storage-faults.test.ts', 'test/application/error-handler.test.ts', 'test/use-cases/users.test.ts']
   },
   {
-    sources: ['src/decorators/'],
-    tests: ['test/host/guards.test.ts', 'test/host/instances.test.ts', 'test/host/otp-auth.test.ts', 'test/host/place.test.ts', 'test/login.test.ts']
+    sources: ['src/guards/'],
+    tests: ['test/application/guards.test.ts', 'test/application/instances.test.ts', 'test/application/otp-auth.test.ts', 'test/application/prefix.test.ts', 'test/use-cases/login.test.ts']
   },
   {
-    sources: ['src/flows/'],
+    sources: ['src/use-cases/', 'src/services/'],
     tests: [
-      'test/statements.test.ts', 'test/login.test.ts', 'test/events.test.ts', 'test/verify-otp.test.ts', 'test/request-otp.test.ts', 'test/refresh.test.ts', 'test/users.test.ts',
-      'test/hostile-input.test.ts',
-      'test/delivery.test.ts', 'test/cleanup.test.ts', 'test/token-claims.test.ts', 'test/storage-faults.test.ts',
-      'test/host/otp-auth.test.ts', 'test/host/refresh-delivery.test.ts'
+      'test/pinned/storage-calls.test.ts', 'test/use-cases/login.test.ts', 'test/use-cases/events.test.ts', 'test/use-cases/verify-otp.test.ts', 'test/use-cases/request-otp.test.ts', 'test/use-cases/refresh.test.ts', 'test/use-cases/users.test.ts',
+      'test/threats/hostile-input.test.ts',
+      'test/use-cases/delivery.test.ts', 'test/use-cases/cleanup.test.ts', 'test/use-cases/token-claims.test.ts', 'test/threats/storage-faults.test.ts',
+      'test/application/otp-auth.test.ts', 'test/application/refresh-delivery.test.ts'
     ]
   },
   {
     sources: ['src/storage/'],
     tests: [
-      'test/users.test.ts', 'test/storage/sqlite.test.ts', 'test/storage/users-table.test.ts', 'test/storage-faults.test.ts',
-      'test/verify-otp.test.ts', 'test/request-otp.test.ts'
+      'test/use-cases/users.test.ts', 'test/adapters/sqlite.test.ts', 'test/adapters/users-table.test.ts', 'test/threats/storage-faults.test.ts',
+      'test/use-cases/verify-otp.test.ts', 'test/use-cases/request-otp.test.ts'
     ]
   }
 ]
@@ -66,7 +66,7 @@ const except = [
 /** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
 export default {
   mutate: [
-    'src/{core,http,flows,decorators}/**/*.ts', 'src/errors.ts', 'src/storage/fail-closed.ts',
+    'src/{core,http,use-cases,services,guards}/**/*.ts', 'src/openapi/{responses,security-schemes}.ts', 'src/errors.ts', 'src/storage/unavailable.ts',
     'src/storage/drizzle/{sqlite,sqlite-statements,shared}.ts'
   ],
   plugins: ['./test/mutation/tap-in-process.js'],

@@ -1,44 +1,46 @@
 import type {} from 'fastify'
-// Not `import type {}`, which the declarations would lose, and with it `request.user` in hosts that do not import it themselves.
+// Not `import type {}`: the generated declarations would drop it, and applications that do not import @fastify/jwt themselves
+// would lose the type of `request.user`.
 import '@fastify/jwt'
-import type { Guard, OtpAuth, OtpAuthClaims, OtpAuthRequest, OtpAuthUser } from './types.ts'
+import type { Guard, OtpAuth, OtpAuthRequest } from './types/decorators.ts'
+import type { OtpAuthClaims, OtpAuthUser } from './types/user.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     /**
-     * Demands a live login: verifies the bearer access token, checks that its session lives and loads the user, in one
-     * call of storage. Sets `request.user`, `request.customClaims` and `request.otpAuth`.
+     * Requires a live session: verifies the bearer access token, checks its session and loads the user, in one storage
+     * call. Sets `request.user`, `request.customClaims` and `request.otpAuth`.
      *
-     * Always in an array, `{ onRequest: [app.authenticate] }`: there a guard that is missing, because `register` was not
-     * awaited, fails at boot; without the brackets Fastify would serve the route unguarded.
+     * Always put the guard in an array: `{ onRequest: [app.authenticate] }`. If `register` was not awaited, the guard is
+     * undefined. In an array that fails at boot; without the array, Fastify would serve the route unguarded.
      */
     authenticate: Guard
     /**
-     * {@link FastifyInstance.authenticate} where a bearer token is sent, nothing where none is: `request.user` is undefined
-     * then, whatever its type says. A bad one is still 401.
+     * {@link FastifyInstance.authenticate} if the request has a bearer token. Without one it lets the request through, and
+     * `request.user` is undefined, whatever its type says. A bad token still gets a 401.
      */
     authenticateOptional: Guard
-    /** {@link FastifyInstance.authenticate} unless it has run for this request, then 403 unless the user is verified. */
+    /** Runs {@link FastifyInstance.authenticate} unless it already ran, then responds 403 if the user is not verified. */
     requireVerified: Guard
     /**
-     * Verifies the access token alone and sets `request.customClaims`. It asks no storage, so it **cannot see a logout**:
-     * for a token of an ended session it says yes until the token expires. It is no guard by itself.
+     * Verifies only the access token and sets `request.customClaims`. It does not read storage, so it **cannot see a
+     * logout**: it accepts the token of an ended session until the token expires. Do not use it as the only guard.
      */
     customClaims: Guard
-    /** The programmatic side. */
+    /** Functions for your own code: issue tokens, list and revoke sessions, clean up. */
     otpAuth: OtpAuth
   }
 
   interface FastifyRequest {
-    /** The access token's claims without the standard ones; set by the guards and by `customClaims`. */
+    /** The access token's claims without the standard ones. Set by the guards and by `customClaims`. */
     customClaims: OtpAuthClaims
-    /** Session and claims of this request; null where no guard of ours let it through. */
+    /** Session and claims of this request, or `null` if no guard of this plugin has let it through. */
     otpAuth: OtpAuthRequest | null
   }
 }
 
 declare module '@fastify/jwt' {
-  // `request.user` is typed here, for that package declares it: a second declaration of ours would clash with it.
+  // `request.user` is typed here because @fastify/jwt declares it: a second declaration would conflict with that one.
   interface FastifyJWT {
     user: OtpAuthUser
   }

@@ -1,83 +1,122 @@
 import createError from '@fastify/error'
 
-/** What Fastify itself answers where a body is not what the schema says. */
+/** The code of Fastify's own response to a body that does not match the schema. */
 const VALIDATION = 'FST_ERR_VALIDATION'
 
-export const InvalidOption = createError('OTP_AUTH_INVALID_OPTION', 'fastify-otp-auth: %s', 500, TypeError)
-export const Conflict = createError('OTP_AUTH_CONFLICT', 'fastify-otp-auth: %s', 500)
-export const ReservedClaim = createError('OTP_AUTH_RESERVED_CLAIM',
-  'getAdditionalClaims must not set the reserved claim "%s"; give it another name', 500)
+/** Every error code of this plugin, in the field `code` of an error or response body. */
+export type OtpAuthErrorCode =
+  | 'OTP_AUTH_INVALID_OPTION'
+  | 'OTP_AUTH_CONFLICT'
+  | 'OTP_AUTH_RESERVED_CLAIM'
+  | 'OTP_AUTH_INVALID_CODE'
+  | 'OTP_AUTH_TOO_MANY_ATTEMPTS'
+  | 'OTP_AUTH_TOO_MANY_REQUESTS'
+  | 'OTP_AUTH_DELIVERY_FAILED'
+  | 'OTP_AUTH_USER_CREATION_FAILED'
+  | 'OTP_AUTH_UNAUTHENTICATED'
+  | 'OTP_AUTH_INVALID_TOKEN'
+  | 'OTP_AUTH_NOT_VERIFIED'
+  | 'OTP_AUTH_INVALID_REFRESH_TOKEN'
+  | 'OTP_AUTH_CROSS_SITE'
+  | 'OTP_AUTH_STORAGE_UNAVAILABLE'
 
-const InvalidEmailError = createError(VALIDATION, 'body/email %s', 400)
-const InvalidCodeError = createError('OTP_AUTH_INVALID_CODE', 'The code is wrong or no longer valid', 401)
-const TooManyAttemptsError = createError('OTP_AUTH_TOO_MANY_ATTEMPTS', 'Too many wrong codes for this request; ask for a new code', 429)
-const TooManyRequestsError = createError('OTP_AUTH_TOO_MANY_REQUESTS', 'Too many requests; try again in %s seconds', 429)
-const DeliveryFailedError = createError('OTP_AUTH_DELIVERY_FAILED', 'The code could not be sent; try again', 503)
-const UserCreationFailedError = createError('OTP_AUTH_USER_CREATION_FAILED', 'The account could not be created', 500)
-const UnauthenticatedError = createError('OTP_AUTH_UNAUTHENTICATED', 'Authentication is required', 401)
-const InvalidTokenError = createError('OTP_AUTH_INVALID_TOKEN', 'The access token is invalid or has ended', 401)
-const NotVerifiedError = createError('OTP_AUTH_NOT_VERIFIED', 'A verified e-mail address is required', 403)
-const InvalidRefreshTokenError = createError('OTP_AUTH_INVALID_REFRESH_TOKEN', 'The refresh token is invalid or has ended; log in again', 401)
-const CrossSiteError = createError('OTP_AUTH_CROSS_SITE', 'Requests from another site are refused, unless the option trustedOrigins names its origin', 403)
-const StorageUnavailableError = createError('OTP_AUTH_STORAGE_UNAVAILABLE', 'The service is temporarily unavailable; try again', 503)
+/** {@link createError}, for the codes of the union only. */
+const create = (code: OtpAuthErrorCode | typeof VALIDATION, message: string, status: number, base?: typeof TypeError) =>
+  createError(code, message, status, base)
 
-/** An error of ours on its way to the client: `headers` are sent with it, the other extras stand in its body. */
-export interface AnswerError extends Error {
-  statusCode?: number
-  headers?: Record<string, string>
+export const InvalidOption = create('OTP_AUTH_INVALID_OPTION', 'fastify-otp-auth: %s', 500, TypeError)
+export const Conflict = create('OTP_AUTH_CONFLICT', 'fastify-otp-auth: %s', 500)
+export const ReservedClaim = create('OTP_AUTH_RESERVED_CLAIM',
+  'getAdditionalClaims must not set the reserved claim "%s". Give it another name', 500)
+
+const InvalidEmail = create(VALIDATION, 'body/email %s', 400)
+const InvalidCode = create('OTP_AUTH_INVALID_CODE', 'The code is wrong or no longer valid', 401)
+const TooManyAttempts = create('OTP_AUTH_TOO_MANY_ATTEMPTS', 'Too many wrong codes for this request. Ask for a new code', 429)
+const TooManyRequests = create('OTP_AUTH_TOO_MANY_REQUESTS', 'Too many requests. Try again in %s seconds', 429)
+const DeliveryFailed = create('OTP_AUTH_DELIVERY_FAILED', 'The code could not be sent. Try again', 503)
+const UserCreationFailed = create('OTP_AUTH_USER_CREATION_FAILED', 'The account could not be created', 500)
+const Unauthenticated = create('OTP_AUTH_UNAUTHENTICATED', 'Authentication is required', 401)
+const InvalidToken = create('OTP_AUTH_INVALID_TOKEN', 'The access token is invalid or its session has ended', 401)
+const NotVerified = create('OTP_AUTH_NOT_VERIFIED', 'A verified email address is required', 403)
+const InvalidRefreshToken = create('OTP_AUTH_INVALID_REFRESH_TOKEN', 'The refresh token is invalid or its session has ended. Log in again', 401)
+const CrossSite = create('OTP_AUTH_CROSS_SITE', 'The request comes from another site. Name its origin in the option trustedOrigins to allow it', 403)
+const StorageUnavailable = create('OTP_AUTH_STORAGE_UNAVAILABLE', 'The service is temporarily unavailable. Try again', 503)
+
+/** Fields that some errors add to the response body. */
+export interface ErrorFields {
+  /** Attempts left for this request. Only for a wrong code that came with a live request ID. */
   attemptsRemaining?: number
+  /** Seconds until an attempt can succeed. */
   retryAfter?: number
 }
 
-/** `reason` completes the sentence "body/email …". Shaped as Fastify's own validation errors are, for the host's handlers. */
-export function invalidEmail (reason: string): AnswerError {
-  return Object.assign(new InvalidEmailError(reason), {
+/** The names of all {@link ErrorFields}. The compiler demands that the list is complete, so that no field gets lost. */
+export const ERROR_FIELDS = Object.keys({
+  attemptsRemaining: true, retryAfter: true
+} satisfies Record<keyof ErrorFields, true>) as Array<keyof ErrorFields>
+
+/** An error of this plugin on its way to the client. `headers` are set on the response. */
+export interface OtpAuthError extends Error, ErrorFields {
+  statusCode?: number
+  headers?: Record<string, string>
+}
+
+function withExtras (error: OtpAuthError, fields: ErrorFields, headers?: Record<string, string>): OtpAuthError {
+  return Object.assign(error, fields, headers && { headers })
+}
+
+/**
+ * An address that was refused. The error has the shape of Fastify's own validation errors, so that your application's error
+ * handler can treat both alike.
+ *
+ * @param reason completes the sentence "body/email …"
+ */
+export function invalidEmail (reason: string): OtpAuthError {
+  return Object.assign(new InvalidEmail(reason), {
     validation: [{ keyword: 'email', instancePath: '/email', schemaPath: '#/properties/email', params: {}, message: reason }],
     validationContext: 'body'
   })
 }
 
-/** One answer for wrong, expired, used and unknown; the count only for guesses bound to a live request. */
-export function invalidCode (attemptsRemaining?: number): AnswerError {
-  const error: AnswerError = new InvalidCodeError()
-  return attemptsRemaining === undefined ? error : Object.assign(error, { attemptsRemaining })
+/** One error for wrong, expired, used and unknown codes. Only attempts that are bound to a live request learn the count. */
+export function invalidCode (attemptsRemaining?: number): OtpAuthError {
+  return withExtras(new InvalidCode(), attemptsRemaining === undefined ? {} : { attemptsRemaining })
 }
 
-export const tooManyAttempts = (): AnswerError => new TooManyAttemptsError()
+export const tooManyAttempts = (): OtpAuthError => new TooManyAttempts()
 
-/** @param wait milliseconds until a try can succeed; told in whole seconds, at least one (RFC 9110, section 10.2.3) */
-export function tooManyRequests (wait: number): AnswerError {
+/** @param wait milliseconds until an attempt can succeed; sent as whole seconds, at least one (RFC 9110, section 10.2.3) */
+export function tooManyRequests (wait: number): OtpAuthError {
   const retryAfter = Math.max(1, Math.ceil(wait / 1000))
-  return Object.assign(new TooManyRequestsError(retryAfter), { retryAfter, headers: { 'retry-after': String(retryAfter) } })
+  return withExtras(new TooManyRequests(retryAfter), { retryAfter }, { 'retry-after': String(retryAfter) })
 }
 
-export const deliveryFailed = (): AnswerError => new DeliveryFailedError()
-export const userCreationFailed = (cause: Error): AnswerError => Object.assign(new UserCreationFailedError(), { cause })
+export const deliveryFailed = (): OtpAuthError => new DeliveryFailed()
+export const userCreationFailed = (cause: Error): OtpAuthError => Object.assign(new UserCreationFailed(), { cause })
 
-/** RFC 6750, section 3.1: without credentials the challenge says nothing more. */
-export const unauthenticated = (): AnswerError =>
-  Object.assign(new UnauthenticatedError(), { headers: { 'www-authenticate': 'Bearer' } })
+/** RFC 6750, section 3.1: if the request has no credentials, the challenge contains no error code. */
+export const unauthenticated = (): OtpAuthError => withExtras(new Unauthenticated(), {}, { 'www-authenticate': 'Bearer' })
 
-export const invalidToken = (): AnswerError =>
-  Object.assign(new InvalidTokenError(), { headers: { 'www-authenticate': 'Bearer error="invalid_token"' } })
+export const invalidToken = (): OtpAuthError =>
+  withExtras(new InvalidToken(), {}, { 'www-authenticate': 'Bearer error="invalid_token"' })
 
-export const notVerified = (): AnswerError => new NotVerifiedError()
-export const invalidRefreshToken = (): AnswerError => new InvalidRefreshTokenError()
-export const crossSite = (): AnswerError => new CrossSiteError()
-export const storageUnavailable = (cause: Error): AnswerError => Object.assign(new StorageUnavailableError(), { cause })
+export const notVerified = (): OtpAuthError => new NotVerified()
+export const invalidRefreshToken = (): OtpAuthError => new InvalidRefreshToken()
+export const crossSite = (): OtpAuthError => new CrossSite()
+export const storageUnavailable = (cause: Error): OtpAuthError => Object.assign(new StorageUnavailable(), { cause })
 
-export function isOurs (error: unknown): error is AnswerError {
+export function isOtpAuthError (error: unknown): error is OtpAuthError {
   return String((error as { code?: unknown } | null | undefined)?.code).startsWith('OTP_AUTH_')
 }
 
 /**
- * What the driver said, for the log: the innermost message and code alone. The layers above it quote the statement with
- * its parameters, which are addresses and MACs.
+ * The driver's error as it may be logged: the innermost message and code only. The outer errors quote the statement with
+ * its parameters, which contain addresses and MACs.
  */
 export function withoutValues (error: unknown): Error {
   let innermost = error
   while (innermost instanceof Error && innermost.cause instanceof Error) innermost = innermost.cause
   const { message, code } = innermost instanceof Error ? innermost as Error & { code?: unknown } : { message: String(innermost) }
-  // In the message, for a logger that follows causes prints their messages alone.
+  // The code is put into the message, because a logger that follows causes prints only their messages.
   return new Error(code === undefined ? message : `${message} (${String(code)})`)
 }

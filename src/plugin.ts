@@ -1,46 +1,46 @@
 import type { FastifyInstance } from 'fastify'
 import './augmentations.ts'
-import { markGuardedRoutes } from './boot/openapi.ts'
-import { claimPlace } from './boot/place.ts'
-import { reportAtBoot } from './boot/report.ts'
-import { scheduleCleanup } from './boot/cleanup-schedule.ts'
-import { deriveKeys } from './core/keys.ts'
-import { createKeyring } from './core/subject.ts'
-import { decorate } from './decorators/index.ts'
-import { createDelivery } from './flows/delivery.ts'
-import { createEmitter } from './flows/events.ts'
-import type { Flow } from './flows/flow.ts'
+import { deriveKeys } from './core/key-derivation.ts'
+import { createCounterKeys } from './core/counter-keys.ts'
+import { decorate } from './guards/index.ts'
 import { createCookies } from './http/cookies.ts'
 import { createInstanceTokens } from './http/jwt.ts'
-import { resolveOptions } from './options.ts'
+import { markGuardedRoutes } from './openapi/guarded-routes.ts'
+import { resolveOptions } from './options/resolve.ts'
+import type { OtpAuthOptions } from './options/types.ts'
 import { routes } from './routes/index.ts'
-import { failClosed } from './storage/fail-closed.ts'
-import type { OtpAuthOptions } from './option-types.ts'
+import { createDelivery } from './services/delivery.ts'
+import { createEmitter } from './services/events.ts'
+import type { Services } from './services/services.ts'
+import { scheduleCleanup } from './startup/cleanup-schedule.ts'
+import { claimInstance } from './startup/conflicts.ts'
+import { reportAtStartup } from './startup/report.ts'
+import { withUnavailableErrors } from './storage/unavailable.ts'
 
-/** The plugin, step by step; each step is a file of its own. */
-export async function otpAuth (host: FastifyInstance, given: OtpAuthOptions): Promise<void> {
-  const options = resolveOptions(given)
-  claimPlace(host, options)
+/** The plugin, step by step. Each step has a file of its own. */
+export async function otpAuth (app: FastifyInstance, givenOptions: OtpAuthOptions): Promise<void> {
+  const options = resolveOptions(givenOptions)
+  claimInstance(app, options)
 
-  const { log } = host
+  const { log } = app
   const keys = deriveKeys(options.secrets, options.name)
-  const flow: Flow = {
+  const services: Services = {
     options,
-    storage: failClosed(options.storage),
-    tokens: await createInstanceTokens(host, keys, options),
+    storage: withUnavailableErrors(options.storage),
+    tokens: await createInstanceTokens(app, keys, options),
     keys,
-    keyring: createKeyring(options.name),
+    counterKeys: createCounterKeys(options.name),
     delivery: createDelivery(options.sendOtp, options.deliveryTimeout, log),
     log,
     emit: createEmitter(log, options.onEvent)
   }
-  const context = { flow, cookies: await createCookies(host, options) }
+  const context = { services, cookies: await createCookies(app, options) }
 
-  decorate(host, context)
-  await host.register(routes(host, context), { prefix: options.prefix })
-  markGuardedRoutes(host, flow)
+  decorate(app, context)
+  await app.register(routes(app, context), { prefix: options.prefix })
+  markGuardedRoutes(app, services)
 
-  reportAtBoot(host, flow)
-  scheduleCleanup(host, flow)
-  host.addHook('onClose', () => flow.delivery.settled())
+  reportAtStartup(app, services)
+  scheduleCleanup(app, services)
+  app.addHook('onClose', () => services.delivery.settled())
 }

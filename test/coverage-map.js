@@ -19,4 +19,4 @@ const counted = readdirSync(join(root, 'src'), { recursive: true, withFileTypes:
  * What counts for coverage: the sources, not the helpers of the tests. The examples run on `dist`, which is the same code
  * again without a map back to `src`, so their tests count for nothing.
  */
-export default (test) => /^test\/(?:docs|examples?|schemathesis|smtp)\.test\.ts$/.test(test) ? null : counted
+export default (test) => /^test\/release\/(?:docs|examples|example-page|schemathesis|smtp-example)\.test\.ts$/.test(test) ? null : counted

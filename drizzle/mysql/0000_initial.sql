@@ -1,18 +1,6 @@
-CREATE TABLE `otp_budgets` (
-	`key` varbinary(255) NOT NULL,
-	`in_a_row` int NOT NULL DEFAULT 0,
-	`short_count` int NOT NULL,
-	`short_from` bigint NOT NULL,
-	`long_count` int NOT NULL,
-	`long_from` bigint NOT NULL,
-	`last_at` bigint NOT NULL,
-	`expires_at` bigint NOT NULL,
-	CONSTRAINT `otp_budgets_key` PRIMARY KEY(`key`)
-);
---> statement-breakpoint
 CREATE TABLE `otp_challenges` (
 	`id` varbinary(255) NOT NULL,
-	`subject` varbinary(255) NOT NULL,
+	`email_hash` varbinary(255) NOT NULL,
 	`previous_mac` varbinary(255),
 	`previous_length` int,
 	`previous_expires_at` bigint,
@@ -23,6 +11,18 @@ CREATE TABLE `otp_challenges` (
 	`consumed_at` bigint,
 	`device_key` varbinary(255),
 	CONSTRAINT `otp_challenges_id` PRIMARY KEY(`id`)
+);
+--> statement-breakpoint
+CREATE TABLE `otp_counters` (
+	`key` varbinary(255) NOT NULL,
+	`consecutive_failures` int NOT NULL DEFAULT 0,
+	`short_count` int NOT NULL,
+	`short_from` bigint NOT NULL,
+	`long_count` int NOT NULL,
+	`long_from` bigint NOT NULL,
+	`last_at` bigint NOT NULL,
+	`expires_at` bigint NOT NULL,
+	CONSTRAINT `otp_counters_key` PRIMARY KEY(`key`)
 );
 --> statement-breakpoint
 CREATE TABLE `otp_sessions` (
@@ -45,8 +45,8 @@ CREATE TABLE `otp_users` (
 	CONSTRAINT `otp_users_email_unique` UNIQUE(`email`)
 );
 --> statement-breakpoint
-CREATE INDEX `otp_budgets_expires_at` ON `otp_budgets` (`expires_at`);--> statement-breakpoint
-CREATE INDEX `otp_challenges_subject` ON `otp_challenges` (`subject`);--> statement-breakpoint
+CREATE INDEX `otp_challenges_email_hash` ON `otp_challenges` (`email_hash`);--> statement-breakpoint
 CREATE INDEX `otp_challenges_expires_at` ON `otp_challenges` (`expires_at`);--> statement-breakpoint
+CREATE INDEX `otp_counters_expires_at` ON `otp_counters` (`expires_at`);--> statement-breakpoint
 CREATE INDEX `otp_sessions_user_id` ON `otp_sessions` (`user_id`);--> statement-breakpoint
 CREATE INDEX `otp_sessions_idle_expires_at` ON `otp_sessions` (`idle_expires_at`);

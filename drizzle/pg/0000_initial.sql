@@ -1,17 +1,6 @@
-CREATE TABLE "otp_budgets" (
-	"key" text PRIMARY KEY NOT NULL,
-	"last_at" bigint NOT NULL,
-	"short_from" bigint NOT NULL,
-	"short_count" integer NOT NULL,
-	"long_from" bigint NOT NULL,
-	"long_count" integer NOT NULL,
-	"in_a_row" integer DEFAULT 0 NOT NULL,
-	"expires_at" bigint NOT NULL
-);
---> statement-breakpoint
 CREATE TABLE "otp_challenges" (
 	"id" text PRIMARY KEY NOT NULL,
-	"subject" text NOT NULL,
+	"email_hash" text NOT NULL,
 	"code_mac" text NOT NULL,
 	"code_length" integer NOT NULL,
 	"expires_at" bigint NOT NULL,
@@ -21,6 +10,17 @@ CREATE TABLE "otp_challenges" (
 	"attempts" integer DEFAULT 0 NOT NULL,
 	"consumed_at" bigint,
 	"device_key" text
+);
+--> statement-breakpoint
+CREATE TABLE "otp_counters" (
+	"key" text PRIMARY KEY NOT NULL,
+	"last_at" bigint NOT NULL,
+	"short_from" bigint NOT NULL,
+	"short_count" integer NOT NULL,
+	"long_from" bigint NOT NULL,
+	"long_count" integer NOT NULL,
+	"consecutive_failures" integer DEFAULT 0 NOT NULL,
+	"expires_at" bigint NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "otp_sessions" (
@@ -41,8 +41,8 @@ CREATE TABLE "otp_users" (
 	CONSTRAINT "otp_users_email_unique" UNIQUE("email")
 );
 --> statement-breakpoint
-CREATE INDEX "otp_budgets_expires_at" ON "otp_budgets" USING btree ("expires_at");--> statement-breakpoint
-CREATE INDEX "otp_challenges_subject" ON "otp_challenges" USING btree ("subject");--> statement-breakpoint
+CREATE INDEX "otp_challenges_email_hash" ON "otp_challenges" USING btree ("email_hash");--> statement-breakpoint
 CREATE INDEX "otp_challenges_expires_at" ON "otp_challenges" USING btree ("expires_at");--> statement-breakpoint
+CREATE INDEX "otp_counters_expires_at" ON "otp_counters" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "otp_sessions_user_id" ON "otp_sessions" USING btree ("user_id");--> statement-breakpoint
 CREATE INDEX "otp_sessions_idle_expires_at" ON "otp_sessions" USING btree ("idle_expires_at");

@@ -1,18 +1,6 @@
-CREATE TABLE `otp_budgets` (
-	`key` text PRIMARY KEY NOT NULL,
-	`last_at` integer NOT NULL,
-	`short_from` integer NOT NULL,
-	`short_count` integer NOT NULL,
-	`long_from` integer NOT NULL,
-	`long_count` integer NOT NULL,
-	`in_a_row` integer DEFAULT 0 NOT NULL,
-	`expires_at` integer NOT NULL
-);
---> statement-breakpoint
-CREATE INDEX `otp_budgets_expires_at` ON `otp_budgets` (`expires_at`);--> statement-breakpoint
 CREATE TABLE `otp_challenges` (
 	`id` text PRIMARY KEY NOT NULL,
-	`subject` text NOT NULL,
+	`email_hash` text NOT NULL,
 	`code_mac` text NOT NULL,
 	`code_length` integer NOT NULL,
 	`expires_at` integer NOT NULL,
@@ -24,8 +12,20 @@ CREATE TABLE `otp_challenges` (
 	`device_key` text
 );
 --> statement-breakpoint
-CREATE INDEX `otp_challenges_subject` ON `otp_challenges` (`subject`);--> statement-breakpoint
+CREATE INDEX `otp_challenges_email_hash` ON `otp_challenges` (`email_hash`);--> statement-breakpoint
 CREATE INDEX `otp_challenges_expires_at` ON `otp_challenges` (`expires_at`);--> statement-breakpoint
+CREATE TABLE `otp_counters` (
+	`key` text PRIMARY KEY NOT NULL,
+	`last_at` integer NOT NULL,
+	`short_from` integer NOT NULL,
+	`short_count` integer NOT NULL,
+	`long_from` integer NOT NULL,
+	`long_count` integer NOT NULL,
+	`consecutive_failures` integer DEFAULT 0 NOT NULL,
+	`expires_at` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE INDEX `otp_counters_expires_at` ON `otp_counters` (`expires_at`);--> statement-breakpoint
 CREATE TABLE `otp_sessions` (
 	`id` text PRIMARY KEY NOT NULL,
 	`user_id` text NOT NULL,

@@ -1,4 +1,4 @@
-import type { OtpMail } from 'fastify-otp-auth'
+import type { OtpEmail } from 'fastify-otp-auth'
 import { isIP } from 'node:net'
 import { escapeHtml } from '../shared/html.ts'
 
@@ -21,7 +21,7 @@ export interface Letter {
  * people to click on links in mails. Against a page that passes codes on, the mail names where the code belongs and where
  * it was asked for: no code by mail can do more.
  */
-export function writeMail ({ app, site }: Sender, { email, code, expiresAt, request }: Pick<OtpMail, 'email' | 'code' | 'expiresAt' | 'request'>): Letter {
+export function writeMail ({ app, site }: Sender, { email, code, expiresAt, request }: Pick<OtpEmail, 'email' | 'code' | 'expiresAt' | 'request'>): Letter {
   const from = `${placeOf(request.ip)}, ${browserOf(request.headers['user-agent'])}`
   const until = expiresAt.toLocaleTimeString('en-GB', { timeStyle: 'short', timeZone: 'UTC' })
   const lines = [

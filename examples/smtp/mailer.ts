@@ -1,4 +1,4 @@
-import type { OtpMail } from 'fastify-otp-auth'
+import type { OtpEmail } from 'fastify-otp-auth'
 import { createTransport } from 'nodemailer'
 import { writeMail, type Sender } from './mail.ts'
 
@@ -18,7 +18,7 @@ export function createMailer (url: string, sender: Sender & { from: string }) {
 
   return {
     /** Goes in as `sendOtp`. Rejects where the server refuses the mail or does not answer. */
-    async send (mail: OtpMail): Promise<void> {
+    async send (mail: OtpEmail): Promise<void> {
       await transport.sendMail(writeMail(application, mail))
     },
     close: () => { transport.close() }

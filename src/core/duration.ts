@@ -9,7 +9,7 @@ const UNITS: Record<string, number> = { s: SECOND, m: MINUTE, h: HOUR, d: DAY }
  * Reads a length of time.
  *
  * @param value a number of seconds, or a string such as `'15m'` (s, m, h, d)
- * @returns milliseconds, or `undefined` where it is neither, or not finite, or negative
+ * @returns milliseconds, or `undefined` if the value is neither, is not finite or is negative
  */
 export function parseDuration (value: unknown): number | undefined {
   const length = typeof value === 'number' ? value * SECOND : readText(value)

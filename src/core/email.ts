@@ -1,42 +1,44 @@
 import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
 
-/** RFC 5321, section 4.5.3.1: 64 octets before the at sign, and a path of 256 with its angle brackets. */
+/** RFC 5321, section 4.5.3.1: 64 octets before the "@", and 256 for the whole path including its angle brackets. */
 const MAX_LOCAL = 64
 const MAX_ADDRESS = 254
 
-/** A dot-atom (RFC 5322, section 3.2.3): no quotes, commas, spaces or brackets, so it can be no list and no display name. */
+/** A dot-atom (RFC 5322, section 3.2.3). It has no quotes, commas, spaces or brackets, so it cannot hold a list or a display name. */
 const ASCII_LOCAL = /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/
 
-/** Where the host's own normalizeEmail decides the spelling: letters of any script, in either case. */
+/** Allowed if the application's own normalizeEmail decides about the spelling: letters of any script, in upper and lower case. */
 const UNICODE_LOCAL = /^[\p{L}\p{M}\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{M}\p{N}!#$%&'*+/=?^_`{|}~-]+)*$/u
 
 /**
- * Only these may reach `domainToASCII`, which by itself decodes `%61`, cuts at `/` and turns `2130706433` into an IP.
+ * Only these characters may reach `domainToASCII`. That function also decodes `%61`, cuts at `/` and turns `2130706433` into
+ * an IP address.
  */
 const DOMAIN = /^[a-z0-9.\-\p{L}\p{M}]+$/u
 
-/** Characters that nobody sees, some of them letters and marks to Unicode; `domainToASCII` drops them without a word. */
+/** Invisible characters. Unicode counts some of them as letters or marks, and `domainToASCII` drops them silently. */
 const INVISIBLE = /\p{Default_Ignorable_Code_Point}/u
 
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
-/** The address in its one spelling, or why it is none (completing the sentence "email …"). */
+/** The normalized address, or the reason why it is refused, which completes the sentence "email …". */
 export type EmailResult = { email: string } | { reason: string }
 
 /**
- * Reads an address: trims, lower-cases ASCII only (full case folding would merge accounts), turns the domain into its
- * A-label, and validates what came out. Plus-tags and dots stay as they are: they may be other people's.
+ * Reads an address: trims it, turns ASCII letters into lower case (folding all of Unicode would merge accounts), converts the
+ * domain to its ASCII form (A-labels) and validates the result. Plus-tags and dots are kept, because they may belong to
+ * different people.
  */
-export function readEmail (typed: string, host?: (typed: string) => string): EmailResult {
-  return host === undefined ? canonical(lowerCaseAscii(typed.trim()), ASCII_LOCAL) : readByHost(typed, host)
+export function readEmail (typed: string, normalize?: (typed: string) => string): EmailResult {
+  return normalize === undefined ? canonical(lowerCaseAscii(typed.trim()), ASCII_LOCAL) : readWith(normalize, typed)
 }
 
-/** The host's function decides the spelling; that it is one plain address is still ours to check. */
-function readByHost (typed: string, host: (typed: string) => string): EmailResult {
+/** The application's function decides about the spelling. The result must still be one plain address. */
+function readWith (normalize: (typed: string) => string, typed: string): EmailResult {
   let normalized: unknown
   try {
-    normalized = host(typed)
+    normalized = normalize(typed)
   } catch {
     return { reason: 'is refused' }
   }

@@ -1,21 +1,21 @@
 import { createHmac } from 'node:crypto'
-import type { Random } from '../option-types.ts'
+import type { Random } from './clock-and-random.ts'
 
-/** Crockford's base 32: no I, L, O or U, so that nothing is misread and no word appears. */
+/** Crockford's base 32 has no I, L, O or U, so that no character is misread and no word appears by chance. */
 const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
-/** 13 x 5 = 65 bits: a code of 64 bits or more needs no throttle (NIST SP 800-63B, section 5.1.3.2). */
+/** 13 × 5 = 65 bits: a code of 64 bits or more needs no limit on attempts (NIST SP 800-63B, section 5.1.3.2). */
 export const LONG_CODE_LENGTH = 13
 
-/** A code of `length` digits, each value equally likely, or the long code where that is its length. */
+/** A code of `length` digits, with each value equally likely; or a long code, if that is the length asked for. */
 export function makeCode (length: number, random: Random): string {
   if (length === LONG_CODE_LENGTH) return Array.from({ length }, () => CROCKFORD[random.int(CROCKFORD.length)]).join('')
   return String(random.int(10 ** length)).padStart(length, '0')
 }
 
 /**
- * Reads a code as people type and paste it: spaces, dashes and invisible format characters are dropped, decimal digits of
- * any script become ASCII, letters are upper-cased, O is read as 0 and I and L as 1 (none of them is in a code).
+ * Reads a code as people type and paste it. Spaces, dashes and invisible format characters are removed. Decimal digits of any
+ * script become ASCII digits. Letters become upper case; O is read as 0, and I and L as 1, because codes contain none of them.
  */
 export function normalizeCode (typed: string): string {
   return typed
@@ -26,7 +26,7 @@ export function normalizeCode (typed: string): string {
     .replace(/[IL]/g, '1')
 }
 
-/** Unicode keeps the ten digits of a script together and in order, so a digit's value is its distance from the zero. */
+/** Unicode lists the ten digits of a script together and in order, so a digit's value is its distance from the script's zero. */
 function asciiDigit (digit: string): string {
   const point = digit.codePointAt(0)!
   let first = point
@@ -35,9 +35,9 @@ function asciiDigit (digit: string): string {
 }
 
 /**
- * What is stored of a code: HMAC-SHA-256 under the code key, bound to the subject. A plain hash of six digits would fall
- * to a million guesses; a database that leaks says nothing without the key.
+ * The stored form of a code: HMAC-SHA-256 with the code key, bound to the address. A plain hash of six digits could be
+ * reversed with a million guesses. Without the key, a leaked database reveals no code.
  */
-export function macOfCode (key: Buffer, subject: string, code: string): string {
-  return createHmac('sha256', key).update(`${subject}\0${code}`).digest('base64url')
+export function macOfCode (key: Buffer, emailHash: string, code: string): string {
+  return createHmac('sha256', key).update(`${emailHash}\0${code}`).digest('base64url')
 }

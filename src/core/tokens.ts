@@ -1,17 +1,17 @@
 import { ReservedClaim } from '../errors.ts'
-import type { Clock, Random } from '../option-types.ts'
+import type { Clock, Random } from './clock-and-random.ts'
 import { SECOND } from './duration.ts'
 
-/** Signs and verifies with one key; `verify` throws on whatever is not a token of this key, algorithm, issuer and audience. */
+/** Signs and verifies with one key. `verify` throws unless the token has this key, algorithm, issuer and audience. */
 export interface JwtKey {
   sign (claims: Record<string, unknown>): string
   verify (token: string): Record<string, unknown>
 }
 
-/** Claims that the host may not set: they decide what a token is good for. */
+/** Claims that the application may not set, because they decide what a token is good for. */
 const RESERVED = new Set(['sub', 'sid', 'seq', 'jti', 'type', 'iat', 'exp', 'nbf', 'iss', 'aud'])
 
-/** The members of the header that we write; a token with any other (kid, jku, crit, …) is not ours. */
+/** The members of the header of our tokens. A token with any other member (kid, jku, crit, …) is refused. */
 const HEADER = new Set(['alg', 'typ'])
 
 export interface AccessToken {
@@ -28,17 +28,17 @@ export interface RefreshToken {
 }
 
 export interface Tokens {
-  /** @param expiresAt epoch milliseconds @throws ReservedClaim where a custom claim has a reserved name */
+  /** @param expiresAt epoch milliseconds @throws ReservedClaim if a custom claim has a reserved name */
   signAccess (token: { userId: string, sessionId: string, custom: Record<string, unknown>, expiresAt: number }): string
   signRefresh (token: RefreshToken & { expiresAt: number }): string
-  /** @returns `null` for whatever is no live access token of this instance */
+  /** @returns `null` if the text is not a valid, unexpired access token of this instance */
   verifyAccess (token: string, options?: { evenExpired: boolean }): AccessToken | null
-  /** @returns `null` for whatever is no refresh token of this instance; `evenExpired` for logout, which takes old ones */
+  /** @returns `null` if the text is not a refresh token of this instance. Logout uses `evenExpired` and accepts old tokens. */
   verifyRefresh (token: string, options?: { evenExpired: boolean }): RefreshToken | null
 }
 
 interface TokenOptions {
-  /** Newest first: the first signs, all verify. */
+  /** Newest first: the first one signs, all of them verify. */
   access: readonly JwtKey[]
   refresh: readonly JwtKey[]
   issuer?: string | undefined
@@ -48,7 +48,7 @@ interface TokenOptions {
 }
 
 export function createTokens ({ access, refresh, issuer, audience, clock, random }: TokenOptions): Tokens {
-  // JSON leaves out what is undefined.
+  // JSON leaves out undefined values.
   const instance = { iss: issuer, aud: audience }
 
   function standardClaims (type: 'access' | 'refresh', userId: string, sessionId: string, expiresAt: number) {
@@ -68,7 +68,7 @@ export function createTokens ({ access, refresh, issuer, audience, clock, random
     if (claims === null || claims['type'] !== type) return null
     const { sub, sid, jti, iat, exp } = claims
     if (!isText(sub) || !isText(sid) || !isText(jti) || typeof iat !== 'number' || typeof exp !== 'number') return null
-    // "On or after" the expiry is expired (RFC 7519, section 4.1.4), by the clock that the host handed in.
+    // A token is expired "on or after" this time (RFC 7519, section 4.1.4), by the clock in the options.
     if (!evenExpired && exp * SECOND <= clock()) return null
     return { userId: sub, sessionId: sid, claims }
   }
@@ -97,7 +97,7 @@ export function createTokens ({ access, refresh, issuer, audience, clock, random
   }
 }
 
-/** The claims that the host set: what is left without the standard ones. Without a prototype, for their names are data. */
+/** The application's own claims: all but the standard ones. The object has no prototype, because the names are data. */
 export function customClaimsOf (claims: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const custom = Object.create(null) as Record<string, unknown>
   for (const [name, value] of Object.entries(claims)) {
@@ -111,15 +111,16 @@ function verifyWithAny (keys: readonly JwtKey[], token: string): Record<string, 
     try {
       return key.verify(token)
     } catch {
-      // Not of this key, or not valid at all: both are "no" here, and which of them is nobody's business.
+      // Wrong key and invalid token are treated alike, so that callers learn nothing.
     }
   }
   return null
 }
 
 /**
- * One token, one spelling: three parts in base64url without padding or stray bits, and our own header. Lenient decoders
- * take many spellings of one signature (CVE-2022-25898 and its kin), which fools whatever is keyed by a token's text.
+ * Each token has one spelling: three parts in base64url without padding or unused bits, with the header that we write. Lenient
+ * decoders accept many spellings of one signature (CVE-2022-25898 and similar), which defeats any check that uses the token's
+ * text as a key.
  */
 function isCanonical (token: string): boolean {
   const parts = token.split('.')

@@ -1,8 +1,8 @@
-import type { Flow } from '../flows/flow.ts'
+import type { Services } from '../services/services.ts'
 import type { Cookies } from './cookies.ts'
 
-/** What the routes and decorators translate between: the flows, and the cookies that carry what they hand out. */
+/** What the routes and guards work with: the services, and the cookies that carry tokens and IDs. */
 export interface HttpContext {
-  flow: Flow
+  services: Services
   cookies: Cookies
 }

@@ -1,13 +1,13 @@
 import { fastifyCookie } from '@fastify/cookie'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { SECOND } from '../core/duration.ts'
-import type { ResolvedOptions } from '../options.ts'
+import type { ResolvedOptions } from '../options/resolve.ts'
 
-/** One of our cookies, under its exact name: a name with a `__Host-` prefix can be planted by no other host or path. */
+/** One of our cookies. A name with the prefix `__Host-` cannot be set by another host or path. */
 export interface Cookie {
   name: string
   read (request: FastifyRequest): string | undefined
-  /** @param lifetime in milliseconds */
+  /** @param lifetime milliseconds */
   set (reply: FastifyReply, value: string, lifetime: number): void
   clear (reply: FastifyReply): void
 }
@@ -16,7 +16,7 @@ export interface Cookies {
   refresh: Cookie
   request: Cookie
   device: Cookie
-  /** Takes back what was set or cleared on a reply, and leaves the host's own cookies on it. */
+  /** Removes our cookies from a reply and keeps the application's cookies. */
   withdraw (reply: FastifyReply): void
 }
 
@@ -29,12 +29,12 @@ interface Attributes {
 }
 
 /**
- * The cookies are written by @fastify/cookie's serializer alone, never through its request and reply, and read from the
- * header: how the host registered it (another hook, default attributes, signed cookies, an encoding of its own), or
- * whether it did, then changes nothing here.
+ * Cookies are written with @fastify/cookie's serializer only, not through its request and reply, and they are read from the
+ * header. So it does not matter whether the application registered @fastify/cookie, or with which hook, default attributes,
+ * signatures or encoding.
  */
-export async function createCookies (host: FastifyInstance, { cookie, name }: Pick<ResolvedOptions, 'cookie' | 'name'>): Promise<Cookies> {
-  const serializeCookie = await cookieSerializer(host)
+export async function createCookies (app: FastifyInstance, { cookie, name }: Pick<ResolvedOptions, 'cookie' | 'name'>): Promise<Cookies> {
+  const serializeCookie = await cookieSerializer(app)
   const { secure, sameSite, path, domain, partitioned } = cookie
   const suffix = name === DEFAULT_NAME ? '' : `_${name}`
 
@@ -43,8 +43,8 @@ export async function createCookies (host: FastifyInstance, { cookie, name }: Pi
     return attributes.path === '/' && attributes.domain === undefined ? '__Host-' : '__Secure-'
   }
 
-  function make (base: string, attributes: Attributes): Cookie {
-    const fullName = `${prefix(attributes)}${base}${suffix}`
+  function createCookie (baseName: string, attributes: Attributes): Cookie {
+    const fullName = `${prefix(attributes)}${baseName}${suffix}`
     const write = (reply: FastifyReply, value: string, maxAge: number) => {
       reply.header('set-cookie', serializeCookie(fullName, value, { ...attributes, maxAge, httpOnly: true, secure, sameSite }))
     }
@@ -56,34 +56,34 @@ export async function createCookies (host: FastifyInstance, { cookie, name }: Pi
     }
   }
 
-  const refresh = make('refresh_token', { path, domain, partitioned })
-  const request = make('otp_request', { path: '/' })
-  const device = make('otp_device', { path: '/' })
-  const isOurs = (line: string) => [refresh, request, device].some((ours) => line.startsWith(`${ours.name}=`))
+  const refresh = createCookie('refresh_token', { path, domain, partitioned })
+  const request = createCookie('otp_request', { path: '/' })
+  const device = createCookie('otp_device', { path: '/' })
+  const isOwnCookie = (line: string) => [refresh, request, device].some((own) => line.startsWith(`${own.name}=`))
 
   return {
     refresh,
     request,
     device,
     withdraw (reply) {
-      const others = [reply.getHeader('set-cookie') ?? []].flat().map(String).filter((line) => !isOurs(line))
+      const others = [reply.getHeader('set-cookie') ?? []].flat().map(String).filter((line) => !isOwnCookie(line))
       reply.removeHeader('set-cookie')
       if (others.length > 0) reply.header('set-cookie', others)
     }
   }
 }
 
-/** The first cookie of that name, as it stands: none of our values needs an encoding. */
+/** The value of the first cookie with this name. Our values need no decoding. */
 function valueOf (header: string, name: string): string | undefined {
   const pair = header.split(';').map((text) => text.trim()).find((text) => text.startsWith(`${name}=`))
   return pair?.slice(name.length + 1)
 }
 
-/** From the host's @fastify/cookie, which cannot be registered a second time, or from one of our own in a context apart. */
-async function cookieSerializer (host: FastifyInstance): Promise<FastifyInstance['serializeCookie']> {
-  if (host.hasDecorator('serializeCookie')) return host.serializeCookie
-  let own = host
-  await host.register(async (context) => {
+/** From the application's @fastify/cookie, which cannot be registered twice, or from one in a context of our own. */
+async function cookieSerializer (app: FastifyInstance): Promise<FastifyInstance['serializeCookie']> {
+  if (app.hasDecorator('serializeCookie')) return app.serializeCookie
+  let own = app
+  await app.register(async (context) => {
     own = context
     await context.register(fastifyCookie, { hook: false })
   })

@@ -2,8 +2,8 @@ import type { FastifyRequest } from 'fastify'
 import { crossSite } from '../errors.ts'
 
 /**
- * Refuses what a browser sends on behalf of another site: login CSRF, forced logout, mails triggered by a foreign page.
- * JSON bodies and SameSite cookies already stop most of it; this is what stops the rest.
+ * Refuses requests that a browser sends for another site: login CSRF, forced logout, or emails triggered by another page.
+ * JSON bodies and SameSite cookies already stop most of these. This check stops the rest.
  *
  * @throws crossSite
  */
@@ -11,15 +11,15 @@ export function refuseCrossSite (request: FastifyRequest, trustedOrigins: Readon
   const { origin, 'sec-fetch-site': site } = request.headers
   if (origin !== undefined && trustedOrigins.has(origin)) return
   if (site !== undefined) {
-    // The browser's own word comes before any comparison of hosts: a proxy may have rewritten Host.
+    // The browser's own statement is used first: a proxy may have changed the Host header.
     if (site === 'same-origin' || site === 'none') return
     throw crossSite()
   }
-  // Neither header: a server, a phone, or Node's fetch. Such a client has no cookies that a page could borrow.
+  // Neither header: the client is a server, a mobile app or Node's fetch. Another page cannot use such a client's cookies.
   if (origin !== undefined && hostOf(origin) !== request.host) throw crossSite()
 }
 
-/** `null` for what is no origin with a host, the opaque origin "null" among it. */
+/** The host of an origin, or `null` if it has none. The opaque origin "null" has none. */
 function hostOf (origin: string): string | null {
   return URL.canParse(origin) ? new URL(origin).host : null
 }

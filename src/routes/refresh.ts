@@ -1,24 +1,24 @@
 import type { FastifyInstance } from 'fastify'
-import { refresh } from '../flows/refresh.ts'
-import { withErrorHeaders } from '../http/error-headers.ts'
 import type { HttpContext } from '../http/context.ts'
-import { setRefreshCookie, tokenAnswer } from '../http/token-answer.ts'
-import { describe } from './describe.ts'
-import { presentedRefreshToken } from './presented-refresh-token.ts'
-import { refreshResponse } from './responses.ts'
-import { BODY_LIMIT, sessionBody, type SessionInput } from './schemas.ts'
+import { readRefreshToken } from '../http/credentials.ts'
+import { withErrorHeaders } from '../http/error-responses.ts'
+import { setRefreshCookie, tokenResponse } from '../http/token-response.ts'
+import { refreshResponse } from '../openapi/own-responses.ts'
+import { documentRoute } from '../openapi/own-routes.ts'
+import { refresh } from '../use-cases/refresh.ts'
+import { BODY_LIMIT, sessionBody, type SessionInput } from './bodies.ts'
 
 export function refreshRoute (scope: FastifyInstance, context: HttpContext): void {
-  const { flow } = context
-  const { options } = flow
+  const { services } = context
+  const { options } = services
 
   scope.post<{ Body: SessionInput }>('/refresh', {
     ...options.routes.refresh,
     bodyLimit: BODY_LIMIT,
-    ...describe(context, 'refresh', { body: sessionBody(options.refreshTokenDelivery), response: refreshResponse })
+    ...documentRoute(context, 'refresh', { body: sessionBody(options.refreshTokenDelivery), response: refreshResponse })
   }, withErrorHeaders(async (request, reply) => {
-    const tokens = await refresh(flow, presentedRefreshToken(request, context), request)
+    const tokens = await refresh(services, readRefreshToken(request, context), request)
     setRefreshCookie(reply, context, tokens)
-    return tokenAnswer(context, tokens)
+    return tokenResponse(context, tokens)
   }))
 }

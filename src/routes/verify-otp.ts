@@ -1,28 +1,28 @@
 import type { FastifyInstance } from 'fastify'
-import { DEVICE_LIFETIME, readDevice } from '../core/device.ts'
-import { verifyOtp } from '../flows/verify-otp.ts'
-import { withErrorHeaders } from '../http/error-headers.ts'
+import { DEVICE_LIFETIME, readDevice } from '../core/device-cookie.ts'
 import type { HttpContext } from '../http/context.ts'
-import { carriedRequestId } from '../http/request-id.ts'
-import { setRefreshCookie, tokenAnswer } from '../http/token-answer.ts'
-import { describe } from './describe.ts'
-import { verifyOtpResponse } from './responses.ts'
-import { BODY_LIMIT, VerifyOtpBody, type VerifyOtpInput } from './schemas.ts'
+import { readRequestId } from '../http/credentials.ts'
+import { withErrorHeaders } from '../http/error-responses.ts'
+import { setRefreshCookie, tokenResponse } from '../http/token-response.ts'
+import { verifyOtpResponse } from '../openapi/own-responses.ts'
+import { documentRoute } from '../openapi/own-routes.ts'
+import { verifyOtp } from '../use-cases/verify-otp.ts'
+import { BODY_LIMIT, VerifyOtpBody, type VerifyOtpInput } from './bodies.ts'
 
 export function verifyOtpRoute (scope: FastifyInstance, context: HttpContext): void {
-  const { flow, cookies } = context
-  const { options, keys, tokens } = flow
+  const { services, cookies } = context
+  const { options, keys, tokens } = services
 
   scope.post<{ Body: VerifyOtpInput }>('/verify-otp', {
     ...options.routes.verifyOtp,
     bodyLimit: BODY_LIMIT,
-    ...describe(context, 'verifyOtp', { body: VerifyOtpBody, response: verifyOtpResponse })
+    ...documentRoute(context, 'verifyOtp', { body: VerifyOtpBody, response: verifyOtpResponse })
   }, withErrorHeaders(async (request, reply) => {
-    const { email, code, request_id: requestId } = request.body
-    const loggedIn = await verifyOtp(flow, {
+    const { email, code } = request.body
+    const loggedIn = await verifyOtp(services, {
       email,
       code,
-      requestId: carriedRequestId(requestId, cookies.request.read(request)),
+      requestId: readRequestId(request, context),
       device: readDevice(cookies.device.read(request), keys.device, options.clock()),
       presented: tokens.verifyRefresh(cookies.refresh.read(request) ?? ''),
       request
@@ -30,6 +30,6 @@ export function verifyOtpRoute (scope: FastifyInstance, context: HttpContext): v
     setRefreshCookie(reply, context, loggedIn.tokens)
     cookies.device.set(reply, loggedIn.deviceCookie, DEVICE_LIFETIME)
     cookies.request.clear(reply)
-    return tokenAnswer(context, loggedIn.tokens)
+    return tokenResponse(context, loggedIn.tokens)
   }))
 }

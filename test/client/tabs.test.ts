@@ -41,7 +41,7 @@ for (const [kind, locks] of [['Web Locks', nodeLocks ?? standInLocks()], ['no lo
       clock.advance(901)
     }
     t.equal(most, locks ? 1 : 10, locks ? 'one after the other' : 'each once')
-    t.notOk(events.some(({ type }) => type === 'session.theft'))
+    t.notOk(events.some(({ type }) => type === 'refresh-token.reused'))
   })
 
   t.test(`${kind}: a logout in one tab ends the others`, async (t) => {

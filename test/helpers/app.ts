@@ -3,7 +3,7 @@ import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Test } from 'tap'
-import otpAuth, { type OtpAuthEvent, type OtpAuthOptions, type OtpAuthStorage, type OtpMail } from '../../src/index.ts'
+import otpAuth, { type OtpAuthEvent, type OtpAuthOptions, type OtpAuthStorage, type OtpEmail } from '../../src/index.ts'
 import { drizzleStorage, migrations } from '../../src/storage/drizzle/sqlite.ts'
 import { Browser } from './browser.ts'
 import { leaks, logStream, remember } from './log.ts'
@@ -39,7 +39,7 @@ export interface TestApp {
   app: FastifyInstance
   clock: ReturnType<typeof createClock>
   /** Everything that was mailed, oldest first. */
-  mails: OtpMail[]
+  emails: OtpEmail[]
   events: OtpAuthEvent[]
   client: Sqlite.Database
   storage: OtpAuthStorage
@@ -60,7 +60,7 @@ type Setup = Partial<OtpAuthOptions> & {
 export async function buildApp (t: Test, { before, after, fastify, ...options }: Setup = {}): Promise<TestApp> {
   const { client, db } = openDatabase()
   const clock = createClock()
-  const mails: OtpMail[] = []
+  const emails: OtpEmail[] = []
   const events: OtpAuthEvent[] = []
   const storage = options.storage ?? drizzleStorage(db)
   const app = Fastify({ logger: { level: 'debug', stream: logStream }, ...fastify })
@@ -80,7 +80,7 @@ export async function buildApp (t: Test, { before, after, fastify, ...options }:
     sendOtp: async (mail) => {
       remember(mail.email)
       remember(mail.code)
-      mails.push(mail)
+      emails.push(mail)
       await options.sendOtp?.(mail)
     },
     storage
@@ -92,12 +92,12 @@ export async function buildApp (t: Test, { before, after, fastify, ...options }:
   return {
     app,
     clock,
-    mails,
+    emails,
     events,
     client,
     storage,
     browser: (ip = '192.0.2.1') => new Browser(app, ip),
-    codeFor: (email) => mails.findLast((mail) => mail.email === email)!.code
+    codeFor: (email) => emails.findLast((mail) => mail.email === email)!.code
   }
 }
 

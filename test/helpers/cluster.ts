@@ -32,10 +32,10 @@ export async function sqliteFile (t: Test): Promise<StoreSpec> {
 /** Starts `size` processes, each a server of the application, all on one database; they end with the test. */
 export async function startCluster (t: Test, size: number, settings: RaceSettings, sizes = fullSizes): Promise<Cluster> {
   const store = await openStore(settings.store)
-  const mails: RaceMail[] = []
+  const emails: RaceMail[] = []
   const stops = new EventEmitter()
   const servers = await Promise.all(Array.from({ length: size }, () =>
-    startServer(settings, (mail) => mails.push(mail), ({ id, before }) => stops.emit(id, before))))
+    startServer(settings, (mail) => emails.push(mail), ({ id, before }) => stops.emit(id, before))))
   t.teardown(async () => {
     await Promise.all(servers.map((server) => server.stop()))
     await store.close()
@@ -48,9 +48,9 @@ export async function startCluster (t: Test, size: number, settings: RaceSetting
     crash: (position) => servers[position]!.crash(),
     stopped: async (id) => (await once(stops, id))[0] as string,
     advance: async (seconds) => { await order(seconds) },
-    async mails () {
+    async emails () {
       await order(0)
-      return mails
+      return emails
     }
   }
 }

@@ -7,7 +7,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** A code block of the documentation. */
 export interface Block {
-  /** Where it stands, as `docs/mail.md:12`. */
+  /** Where it stands, as `docs/email.md:12`. */
   at: string
   language: string
   code: string

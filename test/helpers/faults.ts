@@ -1,7 +1,7 @@
 import type { Test } from 'tap'
-import { STORAGE_VERBS } from '../../src/storage/fail-closed.ts'
+import { STORAGE_VERBS } from '../../src/storage/unavailable.ts'
 import { drizzleStorage } from '../../src/storage/drizzle/sqlite.ts'
-import type { OtpAuthStorage } from '../../src/storage/storage.ts'
+import type { OtpAuthStorage } from '../../src/storage/contract.ts'
 import { buildApp, openDatabase, wrongCode } from './app.ts'
 import type { Answer, Browser } from './browser.ts'
 
@@ -104,13 +104,13 @@ export async function holdings ({ client, browser, token, email }: Context) {
     isIn: (await browser().get('/me', token)).status === 200,
     sessions: count('select count(*) from otp_sessions where user_id = ? and revoked_at is null', user?.id ?? ''),
     tries: count('select total(attempts) from otp_challenges where consumed_at is null'),
-    budgets: new Map(client.prepare('select key, long_count from otp_budgets').raw().all() as Array<[string, number]>)
+    counters: new Map(client.prepare('select key, long_count from otp_counters').raw().all() as Array<[string, number]>)
   }
 }
 
 /** What a person has no more, or has beyond what was there. The code is not seen here: whoever asks has to try it. */
 export function costsBetween (held: Awaited<ReturnType<typeof holdings>>, left: typeof held): Cost[] {
-  const counts = [...left.budgets].map(([key, count]) => count - (held.budgets.get(key) ?? 0))
+  const counts = [...left.counters].map(([key, count]) => count - (held.counters.get(key) ?? 0))
   const isOut = held.isIn && !left.isIn
   const costs: Array<Cost | false> = [
     Math.max(...counts) === 1 && 'a count',

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { deriveKeys, type Purpose } from '../../src/core/keys.ts'
+import { deriveKeys, type Purpose } from '../../src/core/key-derivation.ts'
 
 export const SECRET = 'the secret that the tokens of these tests are made with'
 

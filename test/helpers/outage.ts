@@ -44,12 +44,12 @@ export function startTraffic (cluster: Cluster, people: number) {
     for (const kind of Object.keys(tally([answer]))) kinds.add(kind)
     return answer.status === expected
   }
-  async function flow (): Promise<boolean> {
+  async function services (): Promise<boolean> {
     const browser = visitor(cluster)
     const email = freshAddress()
     const requested = await browser.requestOtp(email)
     if (!noted(requested)) return false
-    const { code } = (await cluster.mails()).findLast((mail) => mail.email === email)!
+    const { code } = (await cluster.emails()).findLast((mail) => mail.email === email)!
     const verified = await browser.verifyOtp(email, code)
     if (!noted(verified)) {
       interrupted.push({ email, code, id: requested.body.request_id })
@@ -61,7 +61,7 @@ export function startTraffic (cluster: Cluster, people: number) {
   }
   const all = atOnce(people, async () => {
     while (!flows.end) {
-      flows[await flow() ? 'whole' : 'broken']++
+      flows[await services() ? 'whole' : 'broken']++
       waiting = waiting.filter(({ is, tell }) => !is() || tell())
     }
   })
@@ -101,7 +101,7 @@ export async function expectNothing (t: Test, cluster: Cluster, { logins, ended,
   for (const [what, answers] of Object.entries(requests)) {
     t.same(Object.keys(tally(await answers)), [GONE], what)
   }
-  const mailed = (await cluster.mails()).filter(({ email }) => unlucky.includes(email))
+  const mailed = (await cluster.emails()).filter(({ email }) => unlucky.includes(email))
   t.same(mailed, [], 'no mail without a budget')
 }
 

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomInt } from 'node:crypto'
-import type { Random } from '../../src/option-types.ts'
+import type { Random } from '../../src/options/types.ts'
 
 /** Randomness that writes down what it was asked for. */
 export function countingRandom (int: (max: number) => number = (max) => randomInt(max)) {

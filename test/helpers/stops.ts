@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { STORAGE_VERBS } from '../../src/storage/fail-closed.ts'
-import type { OtpAuthStorage } from '../../src/storage/storage.ts'
+import { STORAGE_VERBS } from '../../src/storage/unavailable.ts'
+import type { OtpAuthStorage } from '../../src/storage/contract.ts'
 import type { Requestable } from './browser.ts'
 
 const HEADER = 'x-stop'

@@ -1,4 +1,4 @@
-import type { OtpAuthStorage } from '../../src/storage/storage.ts'
+import type { OtpAuthStorage } from '../../src/storage/contract.ts'
 
 /** Which database, in words that can be handed to another process. */
 export type StoreSpec =

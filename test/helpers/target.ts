@@ -29,23 +29,23 @@ export interface Target {
   /** The nth server, counted round. */
   server (position: number): Requestable
   /** Everything that was mailed up to now by all servers. */
-  mails (): Promise<RaceMail[]>
+  emails (): Promise<RaceMail[]>
   /** Moves the clock of every server. */
   advance (seconds: number): Promise<void>
 }
 
 /** One process, attacked over `inject`. */
 export async function oneProcess (t: Test, settings: Omit<RaceSettings, 'store'> = {}): Promise<Target> {
-  const mails: RaceMail[] = []
+  const emails: RaceMail[] = []
   const { app, store, advance } = await buildRaceApp({ ...settings, store: { kind: 'sqlite', file: ':memory:' } },
-    ({ email, code, request }) => { mails.push({ email, code, ip: request.ip }) },
+    ({ email, code, request }) => { emails.push({ email, code, ip: request.ip }) },
     { fastify: { logger: { level: 'warn', stream: logStream } } })
   t.teardown(() => app.close())
   return {
     store,
     sizes: fullSizes,
     server: () => app,
-    mails: async () => mails,
+    emails: async () => emails,
     advance: async (seconds) => advance(seconds)
   }
 }

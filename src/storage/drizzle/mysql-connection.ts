@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { MySql2Database, MySqlRawQueryResult } from 'drizzle-orm/mysql2'
-import { inTime } from '../../core/in-time.ts'
+import { withTimeout } from '../../core/with-timeout.ts'
 import { driverError } from './shared.ts'
 
 /** A Drizzle database on mysql2; with replicas, their primary. */
@@ -33,7 +33,7 @@ export function statementRunner (db: Database, timeout: number) {
    * was given up may still run, as it may after a lost connection. It lets nobody in, for nobody hears of it: a try is
    * counted late, a code or a session ended, a user made or verified who then needs a new code.
    */
-  const bounded = <T>(work: Promise<T>): Promise<T> => inTime(work, timeout,
+  const bounded = <T>(work: Promise<T>): Promise<T> => withTimeout(work, timeout,
     `MySQL gave no answer within ${timeout} ms, the wait for a free connection included`)
 
   /**

@@ -26,7 +26,7 @@ export const users = mysqlTable('otp_users', {
 
 export const challenges = mysqlTable('otp_challenges', {
   id: key('id').primaryKey(),
-  subject: key('subject').notNull(),
+  emailHash: key('email_hash').notNull(),
   previousMac: key('previous_mac'),
   previousLength: int('previous_length'),
   previousExpiresAt: time('previous_expires_at'),
@@ -37,20 +37,20 @@ export const challenges = mysqlTable('otp_challenges', {
   consumedAt: time('consumed_at'),
   deviceKey: key('device_key')
 }, (table) => [
-  index('otp_challenges_subject').on(table.subject),
+  index('otp_challenges_email_hash').on(table.emailHash),
   index('otp_challenges_expires_at').on(table.expiresAt)
 ])
 
-export const budgets = mysqlTable('otp_budgets', {
+export const counters = mysqlTable('otp_counters', {
   key: key('key').primaryKey(),
-  inARow: int('in_a_row').notNull().default(0),
+  consecutiveFailures: int('consecutive_failures').notNull().default(0),
   shortCount: int('short_count').notNull(),
   shortFrom: time('short_from').notNull(),
   longCount: int('long_count').notNull(),
   longFrom: time('long_from').notNull(),
   lastAt: time('last_at').notNull(),
   expiresAt: time('expires_at').notNull()
-}, (table) => [index('otp_budgets_expires_at').on(table.expiresAt)])
+}, (table) => [index('otp_counters_expires_at').on(table.expiresAt)])
 
 export const sessions = mysqlTable('otp_sessions', {
   id: key('id').primaryKey(),

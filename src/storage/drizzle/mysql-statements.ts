@@ -1,12 +1,12 @@
 import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, or, sql, type SQL } from 'drizzle-orm'
 import type { AnyMySqlColumn, MySqlTable } from 'drizzle-orm/mysql-core'
-import type { ExpiringKind } from '../storage.ts'
+import type { ExpiringKind } from '../contract.ts'
 import type { Database } from './mysql-connection.ts'
-import { budgets, challenges, sessions, type users as defaultUsers } from './mysql-schema.ts'
+import { counters, challenges, sessions, type users as defaultUsers } from './mysql-schema.ts'
 import { lazy, preparedByCount } from './shared.ts'
 
 /** Splits the two counts of a failure, which come back as one number: more in a row than this are not told apart. */
-export const IN_A_ROW_SPAN = 2 ** 20
+export const CONSECUTIVE_SPAN = 2 ** 20
 
 /**
  * Every statement but the insert of a user, whose columns the host chooses. No read may come from a cache that the host
@@ -28,7 +28,7 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
     )!
   }
   const consumable = (count: number) => and(
-    eq(challenges.subject, value('subject')),
+    eq(challenges.emailHash, value('emailHash')),
     challengeIsLive,
     triesAreLeft,
     codeFits(count)
@@ -43,11 +43,11 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
     count: sql`case when ${from} <= ${value(start)} then 1 else ${count} + 1 end`,
     from: sql`case when ${from} <= ${value(start)} then ${value('now')} else ${from} end`
   })
-  const short = counted(budgets.shortCount, budgets.shortFrom, 'shortStart')
-  const long = counted(budgets.longCount, budgets.longFrom, 'longStart')
-  const failures = counted(budgets.longCount, budgets.longFrom, 'windowStart')
-  const failuresInARow = sql`case when ${budgets.lastAt} <= ${value('lapsedAt')} then 1 else least(${budgets.inARow} + 1, ${IN_A_ROW_SPAN - 1}) end`
-  const laterExpiry = sql`greatest(${budgets.expiresAt}, ${value('expiresAt')})`
+  const short = counted(counters.shortCount, counters.shortFrom, 'shortStart')
+  const long = counted(counters.longCount, counters.longFrom, 'longStart')
+  const failures = counted(counters.longCount, counters.longFrom, 'windowStart')
+  const consecutiveFailures = sql`case when ${counters.lastAt} <= ${value('lapsedAt')} then 1 else least(${counters.consecutiveFailures} + 1, ${CONSECUTIVE_SPAN - 1}) end`
+  const laterExpiry = sql`greatest(${counters.expiresAt}, ${value('expiresAt')})`
   const lessOneOf = (count: AnyMySqlColumn, from: AnyMySqlColumn) => sql`case
     when ${value('counts')} = 1 and ${count} > 0 and ${from} <= ${value('takenAt')} then ${count} - 1 else ${count} end`
 
@@ -61,7 +61,7 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
   return {
     insertChallenge: lazy(() => db.insert(challenges).values({
       id: value('id'),
-      subject: value('subject'),
+      emailHash: value('emailHash'),
       codeMac: value('codeMac'),
       codeLength: value('codeLength'),
       expiresAt: value('expiresAt'),
@@ -77,7 +77,7 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
       expiresAt: sql`${value('expiresAt')}`,
       attempts: 0,
       deviceKey: sql`${value('deviceKey')}`
-    }).where(and(eq(challenges.id, value('id')), eq(challenges.subject, value('subject')), challengeIsLive)).prepare()),
+    }).where(and(eq(challenges.id, value('id')), eq(challenges.emailHash, value('emailHash')), challengeIsLive)).prepare()),
 
     // Written out, for here the older code moves to the newer one's columns, against the order of the table.
     withdrawCode: ({ id, mac, now }: { id: string, mac: string, now: number }) => db.execute(sql`update ${challenges} set
@@ -88,7 +88,7 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
       where id = ${id} and (code_mac = ${mac} or previous_mac = ${mac})`),
 
     findDevice: lazy(() => db.select({ deviceKey: challenges.deviceKey }).from(challenges)
-      .where(and(eq(challenges.id, value('id')), eq(challenges.subject, value('subject')))).$withCache(false).prepare()),
+      .where(and(eq(challenges.id, value('id')), eq(challenges.emailHash, value('emailHash')))).$withCache(false).prepare()),
 
     // Its answer is twice the tries taken, and one more where the code fitted.
     tryCode: preparedByCount((count) => db.update(challenges).set({
@@ -96,7 +96,7 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
       consumedAt: sql`if(${codeFits(count)}, ${value('now')}, null)`
     }).where(and(
       eq(challenges.id, value('id')),
-      eq(challenges.subject, value('subject')),
+      eq(challenges.emailHash, value('emailHash')),
       sql`${challenges.deviceKey} <=> ${value('deviceKey')}`,
       challengeIsLive,
       triesAreLeft,
@@ -113,9 +113,9 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
     findChallenge: lazy(() => db.select().from(challenges).where(eq(challenges.id, value('id'))).$withCache(false).prepare()),
 
     hasLiveChallenge: lazy(() => db.select({ id: challenges.id }).from(challenges)
-      .where(and(eq(challenges.subject, value('subject')), challengeIsLive, triesAreLeft, hasCodeOfLength)).limit(1).$withCache(false).prepare()),
+      .where(and(eq(challenges.emailHash, value('emailHash')), challengeIsLive, triesAreLeft, hasCodeOfLength)).limit(1).$withCache(false).prepare()),
 
-    takeBudget: lazy(() => db.update(budgets).set({
+    incrementCounter: lazy(() => db.update(counters).set({
       shortCount: short.count,
       shortFrom: short.from,
       longCount: long.count,
@@ -123,13 +123,13 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
       lastAt: sql`${value('now')}`,
       expiresAt: laterExpiry
     }).where(and(
-      eq(budgets.key, value('key')),
-      lte(budgets.lastAt, value('lastBefore')),
-      or(lt(budgets.shortCount, value('shortLimit')), lte(budgets.shortFrom, value('shortStart'))),
-      or(lt(budgets.longCount, value('longLimit')), lte(budgets.longFrom, value('longStart')))
+      eq(counters.key, value('key')),
+      lte(counters.lastAt, value('lastBefore')),
+      or(lt(counters.shortCount, value('shortLimit')), lte(counters.shortFrom, value('shortStart'))),
+      or(lt(counters.longCount, value('longLimit')), lte(counters.longFrom, value('longStart')))
     )).prepare()),
 
-    startBudget: lazy(() => db.insert(budgets).values({
+    startCounter: lazy(() => db.insert(counters).values({
       key: value('key'),
       shortCount: 1,
       shortFrom: value('now'),
@@ -139,24 +139,24 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
       expiresAt: value('expiresAt')
     }).prepare()),
 
-    returnBudget: lazy(() => db.update(budgets).set({
-      shortCount: lessOneOf(budgets.shortCount, budgets.shortFrom),
-      longCount: lessOneOf(budgets.longCount, budgets.longFrom),
-      lastAt: sql`case when ${value('cooldown')} = 1 and ${budgets.lastAt} = ${value('takenAt')} then 0 else ${budgets.lastAt} end`
-    }).where(eq(budgets.key, value('key'))).prepare()),
+    decrementCounter: lazy(() => db.update(counters).set({
+      shortCount: lessOneOf(counters.shortCount, counters.shortFrom),
+      longCount: lessOneOf(counters.longCount, counters.longFrom),
+      lastAt: sql`case when ${value('cooldown')} = 1 and ${counters.lastAt} = ${value('takenAt')} then 0 else ${counters.lastAt} end`
+    }).where(eq(counters.key, value('key'))).prepare()),
 
-    // Its answer holds both counts, see IN_A_ROW_SPAN.
-    countFailure: lazy(() => db.update(budgets).set({
-      inARow: sql`last_insert_id((${failures.count}) * ${IN_A_ROW_SPAN} + ${failuresInARow}) mod ${IN_A_ROW_SPAN}`,
+    // Its answer holds both counts, see CONSECUTIVE_SPAN.
+    countFailure: lazy(() => db.update(counters).set({
+      consecutiveFailures: sql`last_insert_id((${failures.count}) * ${CONSECUTIVE_SPAN} + ${consecutiveFailures}) mod ${CONSECUTIVE_SPAN}`,
       longCount: failures.count,
       longFrom: failures.from,
       lastAt: sql`${value('now')}`,
       expiresAt: laterExpiry
-    }).where(eq(budgets.key, value('key'))).prepare()),
+    }).where(eq(counters.key, value('key'))).prepare()),
 
-    startFailures: lazy(() => db.insert(budgets).values({
+    startFailures: lazy(() => db.insert(counters).values({
       key: value('key'),
-      inARow: 1,
+      consecutiveFailures: 1,
       shortCount: 0,
       shortFrom: 0,
       longCount: 1,
@@ -165,9 +165,9 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
       expiresAt: value('expiresAt')
     }).prepare()),
 
-    clearFailuresInARow: lazy(() => db.update(budgets).set({ inARow: 0 }).where(eq(budgets.key, value('key'))).prepare()),
+    resetConsecutiveFailures: lazy(() => db.update(counters).set({ consecutiveFailures: 0 }).where(eq(counters.key, value('key'))).prepare()),
 
-    readBudget: lazy(() => db.select().from(budgets).where(eq(budgets.key, value('key'))).$withCache(false).prepare()),
+    readCounter: lazy(() => db.select().from(counters).where(eq(counters.key, value('key'))).$withCache(false).prepare()),
 
     findUser: lazy(() => db.select().from(users).where(emailIs).$withCache(false).prepare()),
 
@@ -221,7 +221,7 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
 
     removeExpired: {
       challenges: removeExpired(challenges, challenges.expiresAt),
-      budgets: removeExpired(budgets, budgets.expiresAt),
+      counters: removeExpired(counters, counters.expiresAt),
       sessions: removeExpired(sessions, sessions.idleExpiresAt)
     } satisfies Record<ExpiringKind, unknown>,
 

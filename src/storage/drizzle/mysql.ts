@@ -1,14 +1,14 @@
 import type { MySqlRawQueryResult } from 'drizzle-orm/mysql2'
 import { fileURLToPath } from 'node:url'
-import type { OtpAuthStorage, UserRecord } from '../storage.ts'
+import type { OtpAuthStorage, UserRecord } from '../contract.ts'
 import { checkedTimeout, refuseUnknownNames } from '../adapter-options.ts'
 import type { AnyTable, FilledColumn, UsersColumn } from './host-types.ts'
 import { statementRunner, type Database, type ServerError } from './mysql-connection.ts'
 import { users as defaultUsers } from './mysql-schema.ts'
-import { IN_A_ROW_SPAN, prepareStatements } from './mysql-statements.ts'
+import { CONSECUTIVE_SPAN, prepareStatements } from './mysql-statements.ts'
 import { driverError, macValues, missingId, parseId, usersTable } from './shared.ts'
 
-export { budgets, challenges, sessions, users } from './mysql-schema.ts'
+export { counters, challenges, sessions, users } from './mysql-schema.ts'
 
 /** A users table of the host's own: these three properties under any column names, and whatever else it likes. */
 export interface UsersTable extends AnyTable {
@@ -136,7 +136,7 @@ export function drizzleStorage (db: MySqlDatabase, options: DrizzleStorageOption
     },
 
     // Each of the statements takes the whole or nothing; the last one is for a row that came up since the first.
-    async takeBudget ({ key, now, cooldown, short, long }) {
+    async incrementCounter ({ key, now, cooldown, short, long }) {
       // The insert, and a window that starts anew, count one without a look at the limit.
       if (short.limit < 1 || long.limit < 1) return false
       const values = {
@@ -150,29 +150,29 @@ export function drizzleStorage (db: MySqlDatabase, options: DrizzleStorageOption
         longLimit: long.limit,
         expiresAt: now + Math.max(cooldown, short.length, long.length)
       }
-      const take = async () => (await write(() => statements.takeBudget().execute(values))).matched === 1
-      return await take() || await isFirst(() => statements.startBudget().execute(values)) || await take()
+      const take = async () => (await write(() => statements.incrementCounter().execute(values))).matched === 1
+      return await take() || await isFirst(() => statements.startCounter().execute(values)) || await take()
     },
 
-    async returnBudget ({ key, takenAt, cooldown, counts }) {
-      await write(() => statements.returnBudget().execute({ key, takenAt, cooldown: Number(cooldown), counts: Number(counts) }))
+    async decrementCounter ({ key, takenAt, cooldown, counts }) {
+      await write(() => statements.decrementCounter().execute({ key, takenAt, cooldown: Number(cooldown), counts: Number(counts) }))
     },
 
     async countFailure ({ key, now, window, lapse }) {
       const values = { key, now, windowStart: now - window, lapsedAt: now - lapse, expiresAt: now + Math.max(window, lapse) }
       for (;;) {
         const { matched, answer } = await write(() => statements.countFailure().execute(values))
-        if (matched === 1) return { inWindow: Math.floor(answer / IN_A_ROW_SPAN), inARow: answer % IN_A_ROW_SPAN }
-        if (await isFirst(() => statements.startFailures().execute(values))) return { inWindow: 1, inARow: 1 }
+        if (matched === 1) return { inWindow: Math.floor(answer / CONSECUTIVE_SPAN), consecutive: answer % CONSECUTIVE_SPAN }
+        if (await isFirst(() => statements.startFailures().execute(values))) return { inWindow: 1, consecutive: 1 }
       }
     },
 
-    async clearFailuresInARow (key) {
-      await write(() => statements.clearFailuresInARow().execute({ key }))
+    async resetConsecutiveFailures (key) {
+      await write(() => statements.resetConsecutiveFailures().execute({ key }))
     },
 
-    async readBudget (key) {
-      return (await read(() => statements.readBudget().execute({ key })))[0] ?? null
+    async readCounter (key) {
+      return (await read(() => statements.readCounter().execute({ key })))[0] ?? null
     },
 
     findUser,

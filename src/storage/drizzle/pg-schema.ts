@@ -15,7 +15,7 @@ export const users = pgTable('otp_users', {
 
 export const challenges = pgTable('otp_challenges', {
   id: text().primaryKey(),
-  subject: text().notNull(),
+  emailHash: text('email_hash').notNull(),
   codeMac: text('code_mac').notNull(),
   codeLength: integer('code_length').notNull(),
   expiresAt: time('expires_at').notNull(),
@@ -26,20 +26,20 @@ export const challenges = pgTable('otp_challenges', {
   consumedAt: time('consumed_at'),
   deviceKey: text('device_key')
 }, (table) => [
-  index('otp_challenges_subject').on(table.subject),
+  index('otp_challenges_email_hash').on(table.emailHash),
   index('otp_challenges_expires_at').on(table.expiresAt)
 ])
 
-export const budgets = pgTable('otp_budgets', {
+export const counters = pgTable('otp_counters', {
   key: text().primaryKey(),
   lastAt: time('last_at').notNull(),
   shortFrom: time('short_from').notNull(),
   shortCount: integer('short_count').notNull(),
   longFrom: time('long_from').notNull(),
   longCount: integer('long_count').notNull(),
-  inARow: integer('in_a_row').notNull().default(0),
+  consecutiveFailures: integer('consecutive_failures').notNull().default(0),
   expiresAt: time('expires_at').notNull()
-}, (table) => [index('otp_budgets_expires_at').on(table.expiresAt)])
+}, (table) => [index('otp_counters_expires_at').on(table.expiresAt)])
 
 export const sessions = pgTable('otp_sessions', {
   id: text().primaryKey(),

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, or, sql, type SQL } from 'drizzle-orm'
 import type { AnyPgColumn, PgDatabase, PgQueryResultHKT, PgTable } from 'drizzle-orm/pg-core'
-import type { ExpiringKind } from '../storage.ts'
-import { budgets, challenges, sessions, type users as defaultUsers } from './pg-schema.ts'
+import type { ExpiringKind } from '../contract.ts'
+import { counters, challenges, sessions, type users as defaultUsers } from './pg-schema.ts'
 import { preparedByCount } from './shared.ts'
 
 export type Database = PgDatabase<PgQueryResultHKT>
@@ -64,9 +64,9 @@ export function prepareStatements (db: Database, users: typeof defaultUsers, nam
     count: sql`case when ${from} <= ${value(start)} then 1 else ${count} + 1 end`,
     from: sql`case when ${from} <= ${value(start)} then ${value('now')} else ${from} end`
   })
-  const short = counted(budgets.shortCount, budgets.shortFrom, 'shortStart')
-  const long = counted(budgets.longCount, budgets.longFrom, 'longStart')
-  const failures = counted(budgets.longCount, budgets.longFrom, 'windowStart')
+  const short = counted(counters.shortCount, counters.shortFrom, 'shortStart')
+  const long = counted(counters.longCount, counters.longFrom, 'longStart')
+  const failures = counted(counters.longCount, counters.longFrom, 'windowStart')
   /** A parameter has the type of what it is compared with, and a limit may be more than an `integer` holds. */
   const isBelow = (count: AnyPgColumn, limit: string) => sql`${count} < ${value(limit)}::bigint`
   const lessOneOf = (count: AnyPgColumn, from: AnyPgColumn) => sql`case
@@ -86,7 +86,7 @@ export function prepareStatements (db: Database, users: typeof defaultUsers, nam
   return {
     insertChallenge: prepared(db.insert(challenges).values({
       id: value('id'),
-      subject: value('subject'),
+      emailHash: value('emailHash'),
       codeMac: value('codeMac'),
       codeLength: value('codeLength'),
       expiresAt: value('expiresAt'),
@@ -102,7 +102,7 @@ export function prepareStatements (db: Database, users: typeof defaultUsers, nam
       expiresAt: sql`${value('expiresAt')}`,
       deviceKey: sql`${value('deviceKey')}`,
       attempts: 0
-    }).where(and(eq(challenges.id, value('id')), eq(challenges.subject, value('subject')), challengeIsLive))
+    }).where(and(eq(challenges.id, value('id')), eq(challenges.emailHash, value('emailHash')), challengeIsLive))
       .returning({ id: challenges.id })),
 
     withdrawCode: prepared(db.update(challenges).set({
@@ -122,14 +122,14 @@ export function prepareStatements (db: Database, users: typeof defaultUsers, nam
       consumedAt: sql`case when ${codeFits(count)} then ${value('now')}::bigint end`
     }).where(and(
       eq(challenges.id, value('id')),
-      eq(challenges.subject, value('subject')),
+      eq(challenges.emailHash, value('emailHash')),
       challengeIsLive,
       triesAreLeft,
       hasCodeOfLength
     )).returning({ attempts: challenges.attempts, consumedAt: challenges.consumedAt, deviceKey: challenges.deviceKey }))),
 
     consumeCode: preparedByCount((count) => prepared(db.update(challenges).set({ consumedAt: sql`${value('now')}` }).where(and(
-      eq(challenges.subject, value('subject')),
+      eq(challenges.emailHash, value('emailHash')),
       challengeIsLive,
       triesAreLeft,
       codeFits(count)
@@ -138,9 +138,9 @@ export function prepareStatements (db: Database, users: typeof defaultUsers, nam
     findChallenge: prepared(db.select().from(challenges).where(eq(challenges.id, value('id'))).$withCache(false)),
 
     hasLiveChallenge: prepared(db.select({ id: challenges.id }).from(challenges)
-      .where(and(eq(challenges.subject, value('subject')), challengeIsLive, triesAreLeft, hasCodeOfLength)).limit(1).$withCache(false)),
+      .where(and(eq(challenges.emailHash, value('emailHash')), challengeIsLive, triesAreLeft, hasCodeOfLength)).limit(1).$withCache(false)),
 
-    takeBudget: prepared(db.insert(budgets).values({
+    incrementCounter: prepared(db.insert(counters).values({
       key: value('key'),
       lastAt: value('now'),
       shortFrom: value('now'),
@@ -149,51 +149,51 @@ export function prepareStatements (db: Database, users: typeof defaultUsers, nam
       longCount: 1,
       expiresAt: value('expiresAt')
     }).onConflictDoUpdate({
-      target: budgets.key,
+      target: counters.key,
       set: {
         lastAt: sql`${value('now')}`,
         shortCount: short.count,
         shortFrom: short.from,
         longCount: long.count,
         longFrom: long.from,
-        expiresAt: sql`greatest(${budgets.expiresAt}, ${value('expiresAt')})`
+        expiresAt: sql`greatest(${counters.expiresAt}, ${value('expiresAt')})`
       },
       setWhere: and(
-        lte(budgets.lastAt, value('lastBefore')),
-        or(isBelow(budgets.shortCount, 'shortLimit'), lte(budgets.shortFrom, value('shortStart'))),
-        or(isBelow(budgets.longCount, 'longLimit'), lte(budgets.longFrom, value('longStart')))
+        lte(counters.lastAt, value('lastBefore')),
+        or(isBelow(counters.shortCount, 'shortLimit'), lte(counters.shortFrom, value('shortStart'))),
+        or(isBelow(counters.longCount, 'longLimit'), lte(counters.longFrom, value('longStart')))
       )
-    }).returning({ key: budgets.key })),
+    }).returning({ key: counters.key })),
 
-    returnBudget: prepared(db.update(budgets).set({
-      lastAt: sql`case when ${value('cooldown')}::boolean and ${budgets.lastAt} = ${value('takenAt')} then 0 else ${budgets.lastAt} end`,
-      shortCount: lessOneOf(budgets.shortCount, budgets.shortFrom),
-      longCount: lessOneOf(budgets.longCount, budgets.longFrom)
-    }).where(eq(budgets.key, value('key')))),
+    decrementCounter: prepared(db.update(counters).set({
+      lastAt: sql`case when ${value('cooldown')}::boolean and ${counters.lastAt} = ${value('takenAt')} then 0 else ${counters.lastAt} end`,
+      shortCount: lessOneOf(counters.shortCount, counters.shortFrom),
+      longCount: lessOneOf(counters.longCount, counters.longFrom)
+    }).where(eq(counters.key, value('key')))),
 
-    countFailure: prepared(db.insert(budgets).values({
+    countFailure: prepared(db.insert(counters).values({
       key: value('key'),
       lastAt: value('now'),
       shortFrom: 0,
       shortCount: 0,
       longFrom: value('now'),
       longCount: 1,
-      inARow: 1,
+      consecutiveFailures: 1,
       expiresAt: value('expiresAt')
     }).onConflictDoUpdate({
-      target: budgets.key,
+      target: counters.key,
       set: {
         lastAt: sql`${value('now')}`,
         longCount: failures.count,
         longFrom: failures.from,
-        inARow: sql`case when ${budgets.lastAt} <= ${value('lapsedAt')} then 1 else ${budgets.inARow} + 1 end`,
-        expiresAt: sql`greatest(${budgets.expiresAt}, ${value('expiresAt')})`
+        consecutiveFailures: sql`case when ${counters.lastAt} <= ${value('lapsedAt')} then 1 else ${counters.consecutiveFailures} + 1 end`,
+        expiresAt: sql`greatest(${counters.expiresAt}, ${value('expiresAt')})`
       }
-    }).returning({ inWindow: budgets.longCount, inARow: budgets.inARow })),
+    }).returning({ inWindow: counters.longCount, consecutive: counters.consecutiveFailures })),
 
-    clearFailuresInARow: prepared(db.update(budgets).set({ inARow: 0 }).where(eq(budgets.key, value('key')))),
+    resetConsecutiveFailures: prepared(db.update(counters).set({ consecutiveFailures: 0 }).where(eq(counters.key, value('key')))),
 
-    readBudget: prepared(db.select().from(budgets).where(eq(budgets.key, value('key'))).$withCache(false)),
+    readCounter: prepared(db.select().from(counters).where(eq(counters.key, value('key'))).$withCache(false)),
 
     findUser: prepared(db.select().from(users).where(hasEmail(users, value('email'))).$withCache(false)),
 
@@ -244,7 +244,7 @@ export function prepareStatements (db: Database, users: typeof defaultUsers, nam
 
     removeExpired: {
       challenges: removeExpired(challenges, challenges.id, challenges.expiresAt),
-      budgets: removeExpired(budgets, budgets.key, budgets.expiresAt),
+      counters: removeExpired(counters, counters.key, counters.expiresAt),
       sessions: removeExpired(sessions, sessions.id, sessions.idleExpiresAt)
     } satisfies Record<ExpiringKind, unknown>,
 

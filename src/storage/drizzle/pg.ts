@@ -1,14 +1,14 @@
 import { and, eq } from 'drizzle-orm'
 import { fileURLToPath } from 'node:url'
-import type { OtpAuthStorage, UserRecord } from '../storage.ts'
-import { inTime } from '../../core/in-time.ts'
+import type { OtpAuthStorage, UserRecord } from '../contract.ts'
+import { withTimeout } from '../../core/with-timeout.ts'
 import { checkedTimeout, refuseUnknownNames } from '../adapter-options.ts'
 import type { AnyTable, FilledColumn, UsersColumn } from './host-types.ts'
 import { users as defaultUsers } from './pg-schema.ts'
 import { hasEmail, prepareStatements, type Database } from './pg-statements.ts'
 import { driverError, macValues, missingId, parseId, usersTable } from './shared.ts'
 
-export { budgets, challenges, sessions, users } from './pg-schema.ts'
+export { counters, challenges, sessions, users } from './pg-schema.ts'
 
 /** A users table of the host's own: these three properties under any column names, and whatever else it likes. */
 export interface UsersTable extends AnyTable {
@@ -82,7 +82,7 @@ export function drizzleStorage (db: PostgresDatabase, options: DrizzleStorageOpt
   const users = usersTable(options.users, defaultUsers)
   const statements = prepareStatements(connections, users, prepare)
 
-  const run = <Rows>(query: PromiseLike<Rows>): Promise<Rows> => inTime(query, timeout,
+  const run = <Rows>(query: PromiseLike<Rows>): Promise<Rows> => withTimeout(query, timeout,
     `PostgreSQL gave no answer within ${timeout} ms: every connection may be in use, or this one be inside a transaction of the host`)
 
   return {
@@ -118,10 +118,10 @@ export function drizzleStorage (db: PostgresDatabase, options: DrizzleStorageOpt
       return (await run(statements.hasLiveChallenge.execute(query))).length === 1
     },
 
-    async takeBudget ({ key, now, cooldown, short, long }) {
+    async incrementCounter ({ key, now, cooldown, short, long }) {
       // The statement's insert, and a window that starts anew, count one without a look at the limit.
       if (short.limit < 1 || long.limit < 1) return false
-      const taken = await run(statements.takeBudget.execute({
+      const taken = await run(statements.incrementCounter.execute({
         key,
         now,
         // Without a cool-down a clock that stepped back must not refuse.
@@ -135,8 +135,8 @@ export function drizzleStorage (db: PostgresDatabase, options: DrizzleStorageOpt
       return taken.length === 1
     },
 
-    async returnBudget (refund) {
-      await run(statements.returnBudget.execute({ ...refund }))
+    async decrementCounter (refund) {
+      await run(statements.decrementCounter.execute({ ...refund }))
     },
 
     async countFailure ({ key, now, window, lapse }) {
@@ -146,13 +146,13 @@ export function drizzleStorage (db: PostgresDatabase, options: DrizzleStorageOpt
       return counts!
     },
 
-    async clearFailuresInARow (key) {
-      await run(statements.clearFailuresInARow.execute({ key }))
+    async resetConsecutiveFailures (key) {
+      await run(statements.resetConsecutiveFailures.execute({ key }))
     },
 
-    async readBudget (key) {
-      const [budget] = await run(statements.readBudget.execute({ key }))
-      return budget ?? null
+    async readCounter (key) {
+      const [counter] = await run(statements.readCounter.execute({ key }))
+      return counter ?? null
     },
 
     async findUser (email) {

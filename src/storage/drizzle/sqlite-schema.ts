@@ -13,7 +13,7 @@ export const users = sqliteTable('otp_users', {
 
 export const challenges = sqliteTable('otp_challenges', {
   id: text().primaryKey(),
-  subject: text().notNull(),
+  emailHash: text('email_hash').notNull(),
   codeMac: text('code_mac').notNull(),
   codeLength: number('code_length').notNull(),
   expiresAt: number('expires_at').notNull(),
@@ -24,20 +24,20 @@ export const challenges = sqliteTable('otp_challenges', {
   consumedAt: number('consumed_at'),
   deviceKey: text('device_key')
 }, (table) => [
-  index('otp_challenges_subject').on(table.subject),
+  index('otp_challenges_email_hash').on(table.emailHash),
   index('otp_challenges_expires_at').on(table.expiresAt)
 ])
 
-export const budgets = sqliteTable('otp_budgets', {
+export const counters = sqliteTable('otp_counters', {
   key: text().primaryKey(),
   lastAt: number('last_at').notNull(),
   shortFrom: number('short_from').notNull(),
   shortCount: number('short_count').notNull(),
   longFrom: number('long_from').notNull(),
   longCount: number('long_count').notNull(),
-  inARow: number('in_a_row').notNull().default(0),
+  consecutiveFailures: number('consecutive_failures').notNull().default(0),
   expiresAt: number('expires_at').notNull()
-}, (table) => [index('otp_budgets_expires_at').on(table.expiresAt)])
+}, (table) => [index('otp_counters_expires_at').on(table.expiresAt)])
 
 export const sessions = sqliteTable('otp_sessions', {
   id: text().primaryKey(),

@@ -1,8 +1,8 @@
 import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, or, sql, type SQL } from 'drizzle-orm'
 import type { AnySQLiteColumn, BaseSQLiteDatabase, SQLiteTable } from 'drizzle-orm/sqlite-core'
-import type { ExpiringKind } from '../storage.ts'
+import type { ExpiringKind } from '../contract.ts'
 import { lazy, preparedByCount } from './shared.ts'
-import { budgets, challenges, sessions, type users as defaultUsers } from './sqlite-schema.ts'
+import { counters, challenges, sessions, type users as defaultUsers } from './sqlite-schema.ts'
 
 /** Both kinds are used as if they were this one: `await` takes a plain value as well. */
 export type Database = BaseSQLiteDatabase<'async', unknown, Record<string, unknown>>
@@ -34,9 +34,9 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
     count: sql<number>`case when ${from} <= ${value(start)} then 1 else ${count} + 1 end`,
     from: sql<number>`case when ${from} <= ${value(start)} then ${value('now')} else ${from} end`
   })
-  const short = counted(budgets.shortCount, budgets.shortFrom, 'shortStart')
-  const long = counted(budgets.longCount, budgets.longFrom, 'longStart')
-  const failures = counted(budgets.longCount, budgets.longFrom, 'windowStart')
+  const short = counted(counters.shortCount, counters.shortFrom, 'shortStart')
+  const long = counted(counters.longCount, counters.longFrom, 'longStart')
+  const failures = counted(counters.longCount, counters.longFrom, 'windowStart')
   const lessOneOf = (count: AnySQLiteColumn, from: AnySQLiteColumn) => sql<number>`case
     when ${value('counts')} = 1 and ${count} > 0 and ${from} <= ${value('takenAt')} then ${count} - 1 else ${count} end`
 
@@ -49,7 +49,7 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
   return {
     insertChallenge: lazy(() => db.insert(challenges).values({
       id: value('id'),
-      subject: value('subject'),
+      emailHash: value('emailHash'),
       codeMac: value('codeMac'),
       codeLength: value('codeLength'),
       expiresAt: value('expiresAt'),
@@ -65,7 +65,7 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
       expiresAt: sql`${value('expiresAt')}`,
       deviceKey: sql`${value('deviceKey')}`,
       attempts: 0
-    }).where(and(eq(challenges.id, value('id')), eq(challenges.subject, value('subject')), challengeIsLive))
+    }).where(and(eq(challenges.id, value('id')), eq(challenges.emailHash, value('emailHash')), challengeIsLive))
       .returning({ id: challenges.id }).prepare()),
 
     withdrawCode: lazy(() => db.update(challenges).set({
@@ -85,7 +85,7 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
       consumedAt: sql`case when ${codeFits(count)} then ${value('now')} else null end`
     }).where(and(
       eq(challenges.id, value('id')),
-      eq(challenges.subject, value('subject')),
+      eq(challenges.emailHash, value('emailHash')),
       challengeIsLive,
       triesAreLeft,
       hasCodeOfLength
@@ -96,7 +96,7 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
     }).prepare()),
 
     consumeCode: preparedByCount((count) => db.update(challenges).set({ consumedAt: sql`${value('now')}` }).where(and(
-      eq(challenges.subject, value('subject')),
+      eq(challenges.emailHash, value('emailHash')),
       challengeIsLive,
       triesAreLeft,
       codeFits(count)
@@ -105,9 +105,9 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
     findChallenge: lazy(() => db.select().from(challenges).where(eq(challenges.id, value('id'))).$withCache(false).prepare()),
 
     hasLiveChallenge: lazy(() => db.select({ id: challenges.id }).from(challenges)
-      .where(and(eq(challenges.subject, value('subject')), challengeIsLive, triesAreLeft, hasCodeOfLength)).limit(1).$withCache(false).prepare()),
+      .where(and(eq(challenges.emailHash, value('emailHash')), challengeIsLive, triesAreLeft, hasCodeOfLength)).limit(1).$withCache(false).prepare()),
 
-    takeBudget: lazy(() => db.insert(budgets).values({
+    incrementCounter: lazy(() => db.insert(counters).values({
       key: value('key'),
       lastAt: value('now'),
       shortFrom: value('now'),
@@ -116,52 +116,52 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
       longCount: 1,
       expiresAt: value('expiresAt')
     }).onConflictDoUpdate({
-      target: budgets.key,
+      target: counters.key,
       set: {
         lastAt: sql`${value('now')}`,
         shortCount: short.count,
         shortFrom: short.from,
         longCount: long.count,
         longFrom: long.from,
-        expiresAt: sql`max(${budgets.expiresAt}, ${value('expiresAt')})`
+        expiresAt: sql`max(${counters.expiresAt}, ${value('expiresAt')})`
       },
       setWhere: and(
-        lte(budgets.lastAt, value('lastBefore')),
-        or(lt(budgets.shortCount, value('shortLimit')), lte(budgets.shortFrom, value('shortStart'))),
-        or(lt(budgets.longCount, value('longLimit')), lte(budgets.longFrom, value('longStart')))
+        lte(counters.lastAt, value('lastBefore')),
+        or(lt(counters.shortCount, value('shortLimit')), lte(counters.shortFrom, value('shortStart'))),
+        or(lt(counters.longCount, value('longLimit')), lte(counters.longFrom, value('longStart')))
       )
-    }).returning({ key: budgets.key }).prepare()),
+    }).returning({ key: counters.key }).prepare()),
 
-    returnBudget: lazy(() => db.update(budgets).set({
-      lastAt: sql`case when ${value('cooldown')} = 1 and ${budgets.lastAt} = ${value('takenAt')} then 0 else ${budgets.lastAt} end`,
-      shortCount: lessOneOf(budgets.shortCount, budgets.shortFrom),
-      longCount: lessOneOf(budgets.longCount, budgets.longFrom)
-    }).where(eq(budgets.key, value('key'))).returning({ key: budgets.key }).prepare()),
+    decrementCounter: lazy(() => db.update(counters).set({
+      lastAt: sql`case when ${value('cooldown')} = 1 and ${counters.lastAt} = ${value('takenAt')} then 0 else ${counters.lastAt} end`,
+      shortCount: lessOneOf(counters.shortCount, counters.shortFrom),
+      longCount: lessOneOf(counters.longCount, counters.longFrom)
+    }).where(eq(counters.key, value('key'))).returning({ key: counters.key }).prepare()),
 
-    countFailure: lazy(() => db.insert(budgets).values({
+    countFailure: lazy(() => db.insert(counters).values({
       key: value('key'),
       lastAt: value('now'),
       shortFrom: 0,
       shortCount: 0,
       longFrom: value('now'),
       longCount: 1,
-      inARow: 1,
+      consecutiveFailures: 1,
       expiresAt: value('expiresAt')
     }).onConflictDoUpdate({
-      target: budgets.key,
+      target: counters.key,
       set: {
         lastAt: sql`${value('now')}`,
         longCount: failures.count,
         longFrom: failures.from,
-        inARow: sql`case when ${budgets.lastAt} <= ${value('lapsedAt')} then 1 else ${budgets.inARow} + 1 end`,
-        expiresAt: sql`max(${budgets.expiresAt}, ${value('expiresAt')})`
+        consecutiveFailures: sql`case when ${counters.lastAt} <= ${value('lapsedAt')} then 1 else ${counters.consecutiveFailures} + 1 end`,
+        expiresAt: sql`max(${counters.expiresAt}, ${value('expiresAt')})`
       }
-    }).returning({ inWindow: budgets.longCount, inARow: budgets.inARow }).prepare()),
+    }).returning({ inWindow: counters.longCount, consecutive: counters.consecutiveFailures }).prepare()),
 
-    clearFailuresInARow: lazy(() => db.update(budgets).set({ inARow: 0 })
-      .where(eq(budgets.key, value('key'))).returning({ key: budgets.key }).prepare()),
+    resetConsecutiveFailures: lazy(() => db.update(counters).set({ consecutiveFailures: 0 })
+      .where(eq(counters.key, value('key'))).returning({ key: counters.key }).prepare()),
 
-    readBudget: lazy(() => db.select().from(budgets).where(eq(budgets.key, value('key'))).$withCache(false).prepare()),
+    readCounter: lazy(() => db.select().from(counters).where(eq(counters.key, value('key'))).$withCache(false).prepare()),
 
     findUser: lazy(() => db.select().from(users).where(eq(users.email, value('email'))).$withCache(false).prepare()),
 
@@ -212,7 +212,7 @@ export function prepareStatements (db: Database, users: typeof defaultUsers) {
 
     removeExpired: {
       challenges: removeExpired(challenges, challenges.id, challenges.expiresAt),
-      budgets: removeExpired(budgets, budgets.key, budgets.expiresAt),
+      counters: removeExpired(counters, counters.key, counters.expiresAt),
       sessions: removeExpired(sessions, sessions.id, sessions.idleExpiresAt)
     } satisfies Record<ExpiringKind, unknown>,
 

@@ -1,7 +1,7 @@
 import { and, eq } from 'drizzle-orm'
 import type { PreparedQueryConfig, SQLitePreparedQuery } from 'drizzle-orm/sqlite-core'
 import { fileURLToPath } from 'node:url'
-import type { OtpAuthStorage, UserRecord } from '../storage.ts'
+import type { OtpAuthStorage, UserRecord } from '../contract.ts'
 import { refuseUnknownNames } from '../adapter-options.ts'
 import type { AnyTable, FilledColumn, UsersColumn } from './host-types.ts'
 import { isLibsqlFile, writeToLibsqlFile } from './libsql-file.ts'
@@ -9,7 +9,7 @@ import { driverError, macValues, missingId, parseId, usersTable } from './shared
 import { users as defaultUsers } from './sqlite-schema.ts'
 import { prepareStatements, type Database } from './sqlite-statements.ts'
 
-export { budgets, challenges, sessions, users } from './sqlite-schema.ts'
+export { counters, challenges, sessions, users } from './sqlite-schema.ts'
 
 /** A users table of the host's own: these three properties under any column names, and whatever else it likes. */
 export interface UsersTable extends AnyTable {
@@ -118,10 +118,10 @@ export function drizzleStorage (db: SQLiteDatabase, options: DrizzleStorageOptio
       return (await statements.hasLiveChallenge().get(query)) !== undefined
     },
 
-    async takeBudget ({ key, now, cooldown, short, long }) {
+    async incrementCounter ({ key, now, cooldown, short, long }) {
       // The statement's insert, and a window that starts anew, count one without a look at the limit.
       if (short.limit < 1 || long.limit < 1) return false
-      const admitted = await write(statements.takeBudget(), {
+      const admitted = await write(statements.incrementCounter(), {
         key,
         now,
         // Without a cool-down a clock that stepped back must not refuse.
@@ -135,8 +135,8 @@ export function drizzleStorage (db: SQLiteDatabase, options: DrizzleStorageOptio
       return admitted.length === 1
     },
 
-    async returnBudget ({ key, takenAt, cooldown, counts }) {
-      await write(statements.returnBudget(), { key, takenAt, cooldown: Number(cooldown), counts: Number(counts) })
+    async decrementCounter ({ key, takenAt, cooldown, counts }) {
+      await write(statements.decrementCounter(), { key, takenAt, cooldown: Number(cooldown), counts: Number(counts) })
     },
 
     async countFailure ({ key, now, window, lapse }) {
@@ -146,12 +146,12 @@ export function drizzleStorage (db: SQLiteDatabase, options: DrizzleStorageOptio
       return counts!
     },
 
-    async clearFailuresInARow (key) {
-      await write(statements.clearFailuresInARow(), { key })
+    async resetConsecutiveFailures (key) {
+      await write(statements.resetConsecutiveFailures(), { key })
     },
 
-    async readBudget (key) {
-      return (await statements.readBudget().get({ key })) ?? null
+    async readCounter (key) {
+      return (await statements.readCounter().get({ key })) ?? null
     },
 
     async findUser (email) {

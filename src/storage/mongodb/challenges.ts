@@ -1,5 +1,5 @@
 import type { Collection } from 'mongodb'
-import type { OtpAuthStorage } from '../storage.ts'
+import type { OtpAuthStorage } from '../contract.ts'
 import type { ChallengeDocument } from './documents.ts'
 import { millisecondsOrNull, type Bounded } from './shared.ts'
 
@@ -8,10 +8,10 @@ type ChallengeVerbs = Pick<OtpAuthStorage,
 
 export function challengeVerbs (challenges: Collection<ChallengeDocument>, bounded: Bounded): ChallengeVerbs {
   return {
-    async insertChallenge ({ id, subject, codeMac, codeLength, expiresAt, deviceKey }) {
+    async insertChallenge ({ id, emailHash, codeMac, codeLength, expiresAt, deviceKey }) {
       await bounded((limits) => challenges.insertOne({
         _id: id,
-        subject,
+        emailHash,
         codeMac,
         codeLength,
         expiresAt: new Date(expiresAt),
@@ -24,8 +24,8 @@ export function challengeVerbs (challenges: Collection<ChallengeDocument>, bound
       }, limits))
     },
 
-    async renewChallenge ({ id, subject, codeMac, codeLength, expiresAt, deviceKey, now }) {
-      const renewed = await bounded((limits) => challenges.updateOne({ _id: id, subject, ...isLive(now) }, [{
+    async renewChallenge ({ id, emailHash, codeMac, codeLength, expiresAt, deviceKey, now }) {
+      const renewed = await bounded((limits) => challenges.updateOne({ _id: id, emailHash, ...isLive(now) }, [{
         $set: {
           previousMac: '$codeMac',
           previousLength: '$codeLength',
@@ -56,10 +56,10 @@ export function challengeVerbs (challenges: Collection<ChallengeDocument>, bound
       }], limits))
     },
 
-    async tryCode ({ id, subject, macs, codeLength, maxAttempts, now }) {
+    async tryCode ({ id, emailHash, macs, codeLength, maxAttempts, now }) {
       const tried = await bounded((limits) => challenges.findOneAndUpdate({
         _id: id,
-        subject,
+        emailHash,
         ...isLive(now),
         attempts: { $lt: maxAttempts },
         $or: hasCodeOfLength(codeLength, now)
@@ -73,9 +73,9 @@ export function challengeVerbs (challenges: Collection<ChallengeDocument>, bound
       return tried === null ? null : { accepted: tried.consumedAt !== null, attempts: tried.attempts, deviceKey: tried.deviceKey }
     },
 
-    async consumeCode ({ subject, macs, maxAttempts, now }) {
+    async consumeCode ({ emailHash, macs, maxAttempts, now }) {
       const consumed = await bounded((limits) => challenges.findOneAndUpdate({
-        subject,
+        emailHash,
         ...isLive(now),
         attempts: { $lt: maxAttempts },
         $or: [
@@ -99,9 +99,9 @@ export function challengeVerbs (challenges: Collection<ChallengeDocument>, bound
       }
     },
 
-    async hasLiveChallenge ({ subject, codeLength, maxAttempts, now }) {
+    async hasLiveChallenge ({ emailHash, codeLength, maxAttempts, now }) {
       return await bounded((limits) => challenges.findOne(
-        { subject, ...isLive(now), attempts: { $lt: maxAttempts }, $or: hasCodeOfLength(codeLength, now) },
+        { emailHash, ...isLive(now), attempts: { $lt: maxAttempts }, $or: hasCodeOfLength(codeLength, now) },
         { projection: { _id: 1 }, ...limits }
       )) !== null
     }

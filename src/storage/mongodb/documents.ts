@@ -3,7 +3,7 @@ import type { ObjectId } from 'mongodb'
 /** A challenge as it is stored; `_id` is the request id. */
 export interface ChallengeDocument {
   _id: string
-  subject: string
+  emailHash: string
   codeMac: string
   codeLength: number
   expiresAt: Date
@@ -16,14 +16,14 @@ export interface ChallengeDocument {
 }
 
 /** A budget as it is stored; `_id` is its key. */
-export interface BudgetDocument {
+export interface CounterDocument {
   _id: string
   lastAt: Date
   shortFrom: Date
   shortCount: number
   longFrom: Date
   longCount: number
-  inARow: number
+  consecutiveFailures: number
   expiresAt: Date
 }
 

@@ -1,5 +1,5 @@
 import type { Collection } from 'mongodb'
-import type { OtpAuthStorage, Session, UserRecord } from '../storage.ts'
+import type { OtpAuthStorage, Session, UserRecord } from '../contract.ts'
 import type { SessionDocument } from './documents.ts'
 import { dateOrNull, millisecondsOrNull, type Bounded, type Limits } from './shared.ts'
 

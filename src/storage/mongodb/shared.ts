@@ -1,4 +1,4 @@
-import { inTime } from '../../core/in-time.ts'
+import { withTimeout } from '../../core/with-timeout.ts'
 import { checkedTimeout } from '../adapter-options.ts'
 
 /** What every command of a verb is given, so that it ends with the verb. */
@@ -30,7 +30,7 @@ export function boundedBy (timeout: number): Bounded {
     const controller = new AbortController()
     try {
       // Raced beside the signal, because older drivers ignore it.
-      return await inTime(run({ maxTimeMS, signal: controller.signal }), timeout, `MongoDB gave no answer within ${timeout} ms`)
+      return await withTimeout(run({ maxTimeMS, signal: controller.signal }), timeout, `MongoDB gave no answer within ${timeout} ms`)
     } catch (error) {
       controller.abort(error)
       throw error

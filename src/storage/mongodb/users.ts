@@ -1,5 +1,5 @@
 import { ObjectId, type Collection } from 'mongodb'
-import type { OtpAuthStorage, UserRecord } from '../storage.ts'
+import type { OtpAuthStorage, UserRecord } from '../contract.ts'
 import type { UserDocument } from './documents.ts'
 import { duplicateKey, errorCode, type Bounded, type Limits } from './shared.ts'
 

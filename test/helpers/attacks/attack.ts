@@ -1,19 +1,19 @@
 import type { Test } from 'tap'
-import { createKeyring } from '../../../src/core/subject.ts'
-import type { Budget, Session } from '../../../src/storage/storage.ts'
+import { createCounterKeys } from '../../../src/core/counter-keys.ts'
+import type { Counter, Session } from '../../../src/storage/contract.ts'
 import type { Answer, Browser } from '../browser.ts'
 import { visitor, type Target } from '../target.ts'
 
 /** One threat, tried on whatever target. */
 export type Attack = (t: Test, target: Target) => Promise<void>
 
-const keyring = createKeyring('otp_auth')
+const counterKeys = createCounterKeys('otp_auth')
 
-export const failuresOf = async ({ store }: Target, email: string): Promise<Budget | null> =>
-  await store.storage.readBudget(keyring.failures(keyring.subject(email)))
+export const failuresOf = async ({ store }: Target, email: string): Promise<Counter | null> =>
+  await store.storage.readCounter(counterKeys.failures(counterKeys.emailHash(email)))
 
-export const sendsTo = async ({ store }: Target, email: string): Promise<Budget | null> =>
-  await store.storage.readBudget(keyring.sendsToMailbox(email))
+export const sendsTo = async ({ store }: Target, email: string): Promise<Counter | null> =>
+  await store.storage.readCounter(counterKeys.sendsToMailbox(email))
 
 let addresses = 0
 
@@ -42,15 +42,15 @@ export interface Asked {
 }
 
 /** For each address a browser of its own asks for a code; no more of them at once than the target is to bear. */
-export async function askForCodes (target: Target, emails: readonly string[]): Promise<Asked[]> {
+export async function askForCodes (target: Target, addresses: readonly string[]): Promise<Asked[]> {
   const asked: Array<Omit<Asked, 'code'>> = []
-  await inTurns(emails.length, target.sizes.parallel, async (n) => {
-    const email = emails[n]!
+  await inTurns(addresses.length, target.sizes.parallel, async (n) => {
+    const email = addresses[n]!
     const browser = visitor(target)
     asked[n] = { browser, email, id: expect200(await browser.requestOtp(email)).body.request_id }
   })
-  const mails = await target.mails()
-  return asked.map((one) => ({ ...one, code: mails.findLast(({ email, ip }) => email === one.email && ip === one.browser.ip)!.code }))
+  const emails = await target.emails()
+  return asked.map((one) => ({ ...one, code: emails.findLast(({ email, ip }) => email === one.email && ip === one.browser.ip)!.code }))
 }
 
 export async function askForCode (target: Target, email = freshAddress()): Promise<Asked> {

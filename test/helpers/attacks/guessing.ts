@@ -16,7 +16,7 @@ export const wrongGuesses: Attack = async (t, target) => {
   t.same(tally(answers), { [WRONG]: 5, [SPENT]: parallel - 5 }, 'five were compared')
   const remaining = answers.filter(({ status }) => status === 401).map(({ body }) => body.attemptsRemaining)
   t.same(remaining.sort(), [0, 1, 2, 3, 4], 'each of the five took a try of its own')
-  t.match(await failuresOf(target, email), { longCount: 5, inARow: 5 }, 'five were counted')
+  t.match(await failuresOf(target, email), { longCount: 5, consecutiveFailures: 5 }, 'five were counted')
 
   t.match(await browser.verifyOtp(email, code), { status: 429, body: { code: 'OTP_AUTH_TOO_MANY_ATTEMPTS' } }, 'the right code, bound')
   t.match(await visitor(target).verifyOtp(email, code), { status: 401 }, 'the right code, unbound')

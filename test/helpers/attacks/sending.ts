@@ -5,7 +5,7 @@ import { atOnce, freshAddress, sendsTo, tally, type Attack } from './attack.ts'
 const REFUSED = '429 OTP_AUTH_TOO_MANY_REQUESTS'
 
 async function mailsTo (target: Target, email: string): Promise<number> {
-  return (await target.mails()).filter((mail) => mail.email === email).length
+  return (await target.emails()).filter((mail) => mail.email === email).length
 }
 
 /** Many requests at once send one mail; the next goes out when the cool-down is over, and not a second before. */

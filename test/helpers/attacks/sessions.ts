@@ -92,4 +92,4 @@ export const firstSignIns: Attack = async (t, target) => {
 }
 
 /** Options under which a hundred codes for one address are alive at once. */
-export const manyCodes = { otpRateLimitSeconds: 0, otpLength: 8, sendBudget: { perHour: 100, perDay: 100 } }
+export const manyCodes = { otpRateLimitSeconds: 0, otpLength: 8, sendLimits: { perHour: 100, perDay: 100 } }

@@ -1,5 +1,5 @@
 import { MongoClient } from 'mongodb'
-import { mongodbStorage } from '../../../src/storage/mongodb.ts'
+import { mongodbStorage } from '../../../src/storage/mongodb/adapter.ts'
 import type { SpecOf, Store } from '../stores.ts'
 
 export async function openStore ({ url, database, timeout }: SpecOf<'mongodb'>): Promise<Store> {

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { count, eq } from 'drizzle-orm'
-import { STORAGE_VERBS } from '../../../src/storage/fail-closed.ts'
+import { STORAGE_VERBS } from '../../../src/storage/unavailable.ts'
 import { drizzleStorage, sessions, users } from '../../../src/storage/drizzle/sqlite.ts'
-import type { OtpAuthStorage } from '../../../src/storage/storage.ts'
+import type { OtpAuthStorage } from '../../../src/storage/contract.ts'
 import { openDatabase } from '../app.ts'
 import type { SpecOf, Store } from '../stores.ts'
 

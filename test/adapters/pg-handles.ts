@@ -1,0 +1,173 @@
+import { Cache, type MutationOption } from 'drizzle-orm/cache/core'
+import { sql } from 'drizzle-orm'
+import { drizzle as drizzlePg } from 'drizzle-orm/node-postgres'
+import { boolean, getTableConfig, pgTable, text, withReplicas } from 'drizzle-orm/pg-core'
+import { drizzle as drizzlePGlite, type PgliteDatabase } from 'drizzle-orm/pglite'
+import pg from 'pg'
+import type { Test } from 'tap'
+import { counters, challenges, drizzleStorage, sessions, users } from '../../src/storage/drizzle/pg.ts'
+import type { PostgresHandle, ServerDriver, startPGlite, TestPostgres } from './pg-servers.ts'
+
+const failure = { key: 'failures', now: 1_700_000_000_000, window: 1000, lapse: 1000 }
+
+const empty = (db: PostgresHandle) => db.execute(sql`truncate otp_users, otp_counters, otp_sessions`)
+
+/** A cache for every query, which notes what it is asked. */
+class EagerCache extends Cache {
+  asked: string[] = []
+  changed: unknown[] = []
+  override strategy () { return 'all' as const }
+  override async get (key: string) {
+    this.asked.push(key)
+    return undefined
+  }
+
+  override async put () {}
+  override async onMutate ({ tables }: MutationOption) { this.changed.push(tables) }
+}
+
+/** What a storage makes of the handle that the host gives it; cases that need no real server. */
+export function handleCases (t: Test, { client, handles: [db] }: Awaited<ReturnType<typeof startPGlite>>) {
+  t.test('inside a transaction of the host PGlite answers in bounded time', async (t) => {
+    await empty(db)
+    const storage = drizzleStorage(db, { timeout: 100 })
+    await t.rejects(db.transaction(async (tx) => {
+      await tx.insert(users).values({ email: 'mike@x.io' })
+      await t.rejects(storage.findUser('mike@x.io'), { message: /gave no answer within 100 ms/ })
+      await t.rejects(storage.countFailure(failure), { message: /transaction of the host/ })
+      tx.rollback()
+    }), 'rolled back by the host')
+    const patient = drizzleStorage(db)
+    t.equal(await patient.findUser('mike@x.io'), null)
+    t.match(await patient.readCounter(failure.key), { longCount: 1, consecutiveFailures: 1 }, 'what was given up is counted late')
+  })
+
+  t.test('reads go to the primary', async (t) => {
+    await empty(db)
+    const lagging = drizzlePGlite.mock() as unknown as PgliteDatabase
+    const replicated = withReplicas(db as PgliteDatabase, [lagging])
+    await t.rejects(async () => replicated.select().from(users))
+    const storage = drizzleStorage(replicated)
+    await storage.insertUser({ email: 'mike@x.io', fields: {} })
+    t.match(await storage.findUser('mike@x.io'), { email: 'mike@x.io' })
+    t.equal(await storage.loadSession({ sessionId: 'none', userId: 'none' }), null)
+    t.same(await storage.listSessions({ userId: 'none', now: 0 }), [])
+  })
+
+  t.test('no read is answered by a cache', async (t) => {
+    await empty(db)
+    const cache = new EagerCache()
+    const cached = drizzlePGlite({ client, cache })
+    t.same(await cached.select().from(users), [])
+    t.equal(cache.asked.length, 1)
+
+    const storage = drizzleStorage(cached)
+    await storage.insertUser({ email: 'Mike@x.io', fields: {} })
+    await storage.countFailure(failure)
+    t.match(await storage.findUser('Mike@x.io'), { email: 'Mike@x.io' })
+    t.match(await storage.readCounter(failure.key), { consecutiveFailures: 1 })
+    t.equal(await storage.hasMixedCaseEmails(10), true)
+    await storage.findChallenge('none')
+    await storage.hasLiveChallenge({ emailHash: 'none', codeLength: 6, maxAttempts: 5, now: 0 })
+    await storage.loadSession({ sessionId: 'none', userId: 'none' })
+    await storage.listSessions({ userId: 'none', now: 0 })
+    t.equal(cache.asked.length, 1)
+    t.same(cache.changed, [['otp_users'], ['otp_counters']], 'the host hears of our writes')
+  })
+
+  t.test('statements that are not kept prepared do the same', async (t) => {
+    await empty(db)
+    const storage = drizzleStorage(db, { prepare: false })
+    t.same(await storage.countFailure(failure), { inWindow: 1, consecutive: 1 })
+    t.match(await storage.readCounter(failure.key), { consecutiveFailures: 1 })
+  })
+
+  t.test('the shipped migrations make the columns and indexes of the schema', async (t) => {
+    for (const table of [users, challenges, counters, sessions]) {
+      const { name, columns, indexes } = getTableConfig(table)
+      const made = await db.select({ name: sql<string>`column_name` }).from(sql`information_schema.columns`)
+        .where(sql`table_name = ${name}`)
+      t.same(made.map((column) => column.name).sort(), columns.map((column) => column.name).sort(), name)
+      const indexed = await db.select({ name: sql<string>`indexname` }).from(sql`pg_indexes`).where(sql`tablename = ${name}`)
+      for (const index of indexes) t.ok(indexed.some((each) => each.name === index.config.name), index.config.name!)
+    }
+  })
+
+  t.test('a single client is refused, for its transactions would be ours', async (t) => {
+    t.throws(() => drizzleStorage(drizzlePg({ client: new pg.Client() })), { name: 'TypeError', message: /pg\.Pool/ })
+  })
+
+  t.test('a timeout out of its bounds is refused', async (t) => {
+    for (const timeout of [0, -1, NaN, Infinity, 2 ** 31]) {
+      t.throws(() => drizzleStorage(db, { timeout }), { name: 'RangeError', message: /timeout/ })
+    }
+  })
+}
+
+/** What needs a real server: several connections. */
+export function serverCases (t: Test, { handles: [db] }: TestPostgres, driver: ServerDriver) {
+  t.test('a count survives the transaction of the host that is rolled back', async (t) => {
+    await empty(db)
+    const storage = drizzleStorage(db)
+    await t.rejects(db.transaction(async (tx) => {
+      await tx.insert(users).values({ email: 'mike@x.io' })
+      t.same(await storage.countFailure(failure), { inWindow: 1, consecutive: 1 })
+      tx.rollback()
+    }), 'rolled back by the host')
+    t.equal(await storage.findUser('mike@x.io'), null)
+    t.match(await storage.readCounter(failure.key), { longCount: 1, consecutiveFailures: 1 })
+  })
+
+  t.test('with every connection taken it answers in bounded time', async (t) => {
+    const { db: narrow, take, end } = driver.single()
+    t.teardown(end)
+    const giveBack = await take()
+    const users = usersIn('pg_class')
+    await t.rejects(drizzleStorage(narrow, { users, timeout: 100 }).findUser('any'), { message: /gave no answer within 100 ms/ })
+    giveBack()
+    await t.rejects(drizzleStorage(narrow, { users }).findUser('any'), { cause: { code: '42703' } }, 'asked again, the server answers')
+  })
+
+  t.test('storages that share a connection do not share their statements\' names', async (t) => {
+    const { db: narrow, end } = driver.single()
+    t.teardown(end)
+    for (const name of ['ours', 'theirs']) {
+      await narrow.execute(sql.raw(`create temporary table ${name} (id text primary key, email text not null unique, is_verified boolean not null)`))
+      await narrow.execute(sql.raw(`insert into ${name} values ('${name}', 'mike@x.io', true)`))
+    }
+    const storages = ['ours', 'theirs', 'ours'].map((name) => drizzleStorage(narrow, { users: usersIn(name) }))
+    for (const round of [1, 2]) {
+      t.same(await Promise.all(storages.map(async (storage) => (await storage.findUser('mike@x.io'))!.id)), ['ours', 'theirs', 'ours'], `round ${round}`)
+    }
+  })
+
+  t.test('the server keeps statements prepared, or none where the host says so', async (t) => {
+    for (const prepare of [true, false]) {
+      const { db: narrow, end } = driver.single()
+      await narrow.execute(sql`create temporary table ours (id text primary key, email text not null unique, is_verified boolean not null)`)
+      const storage = drizzleStorage(narrow, { prepare, users: usersIn('ours') })
+      await storage.findUser('mike@x.io')
+      await storage.findUser('mike@x.io')
+      const kept = narrow.select({ name: sql<string>`name` }).from(sql`pg_prepared_statements`).where(sql`statement like '%from "ours"%'`)
+      t.equal((await kept).length, prepare ? 1 : 0)
+      await end()
+    }
+  })
+
+  t.test('a column that compares other than bytes hands over nobody', async (t) => {
+    await db.execute(sql`create collation loose (provider = icu, locale = 'und-u-ks-level1', deterministic = false)`)
+    await db.execute(sql`create table loose_users (id text primary key, email text collate loose not null unique, is_verified boolean not null)`)
+    await db.execute(sql`insert into loose_users values ('1', 'miké@x.io', false)`)
+    const storage = drizzleStorage(db, { users: usersIn('loose_users') })
+    t.equal((await db.execute(sql`select from loose_users where email = 'Mike@x.io'`) as { rowCount?: number, count?: number })[
+      driver.name === 'postgres.js' ? 'count' : 'rowCount'], 1, 'the column takes both for one')
+    t.equal(await storage.findUser('mike@x.io'), null)
+    t.equal(await storage.verifyUser('mike@x.io'), null)
+    t.match(await storage.insertUser({ email: 'mike@x.io', fields: {} }), { refused: { code: '23505' } })
+    t.match(await storage.verifyUser('miké@x.io'), { id: '1', email: 'miké@x.io' })
+  })
+}
+
+function usersIn (table: string) {
+  return pgTable(table, { id: text().primaryKey(), email: text().notNull(), isVerified: boolean('is_verified').notNull() })
+}

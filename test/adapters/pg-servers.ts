@@ -1,0 +1,140 @@
+import { PGlite } from '@electric-sql/pglite'
+import { sql } from 'drizzle-orm'
+import { drizzle as drizzlePg } from 'drizzle-orm/node-postgres'
+import { migrate as migratePg } from 'drizzle-orm/node-postgres/migrator'
+import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
+import { drizzle as drizzlePGlite } from 'drizzle-orm/pglite'
+import { migrate as migratePGlite } from 'drizzle-orm/pglite/migrator'
+import { drizzle as drizzlePostgresJs } from 'drizzle-orm/postgres-js'
+import { migrate as migratePostgresJs } from 'drizzle-orm/postgres-js/migrator'
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import postgres from 'postgres'
+import type { ConformanceDatabase } from '../../src/conformance/index.ts'
+import { drizzleStorage, migrations, users } from '../../src/storage/drizzle/pg.ts'
+
+export type PostgresHandle = PgDatabase<PgQueryResultHKT, any, any>
+
+/** A database with our tables, on one of the drivers. */
+export interface TestPostgres {
+  /** Handles on it, each with a connection or a pool of its own. */
+  handles: readonly [PostgresHandle, ...PostgresHandle[]]
+  end (): Promise<void>
+}
+
+/** A driver that speaks to a real server. */
+export interface ServerDriver {
+  name: string
+  start (): Promise<TestPostgres>
+  /** A handle with a single connection, and a way to take that one. */
+  single (): SingleConnection
+}
+
+export interface SingleConnection {
+  db: PostgresHandle
+  /** Takes the connection. @returns what gives it back */
+  take (): Promise<() => void>
+  end (): Promise<void>
+}
+
+/** PostgreSQL in this process: it needs no server, and has but one connection. */
+export async function startPGlite (): Promise<TestPostgres & { client: PGlite }> {
+  const client = new PGlite()
+  const db = drizzlePGlite({ client })
+  await migratePGlite(db, migrations)
+  return { client, handles: [db], end: () => client.close() }
+}
+
+export const nodePostgres = (url: string): ServerDriver => {
+  const pool = (database: string, max: number) => new pg.Pool({ connectionString: onDatabase(url, database), max })
+  return {
+    name: 'node-postgres',
+    async start () {
+      const database = await createDatabase(url)
+      const pools = [pool(database.name, 8), pool(database.name, 8)]
+      const [first, second] = pools.map((client) => drizzlePg({ client }))
+      await migratePg(first!, migrations)
+      return {
+        handles: [first!, second!],
+        async end () {
+          await Promise.all(pools.map((each) => each.end()))
+          await database.drop()
+        }
+      }
+    },
+    single () {
+      const one = pool('postgres', 1)
+      return {
+        db: drizzlePg({ client: one }),
+        async take () {
+          const client = await one.connect()
+          return () => client.release()
+        },
+        end: () => one.end()
+      }
+    }
+  }
+}
+
+export const postgresJs = (url: string): ServerDriver => {
+  const pool = (database: string, max: number) => postgres(onDatabase(url, database), { max, onnotice: () => {} })
+  return {
+    name: 'postgres.js',
+    async start () {
+      const database = await createDatabase(url)
+      const pools = [pool(database.name, 8), pool(database.name, 8)]
+      const [first, second] = pools.map((client) => drizzlePostgresJs({ client }))
+      await migratePostgresJs(first!, migrations)
+      return {
+        handles: [first!, second!],
+        async end () {
+          await Promise.all(pools.map((each) => each.end()))
+          await database.drop()
+        }
+      }
+    },
+    single () {
+      const one = pool('postgres', 1)
+      return {
+        db: drizzlePostgresJs({ client: one }),
+        async take () {
+          const reserved = await one.reserve()
+          return () => reserved.release()
+        },
+        end: () => one.end()
+      }
+    }
+  }
+}
+
+/** One of the conformance suite's empty databases: a server is started once and emptied for each case. */
+export async function openEmpty ({ handles }: TestPostgres): Promise<ConformanceDatabase> {
+  const [db] = handles
+  await db.execute(sql`truncate otp_users, otp_challenges, otp_counters, otp_sessions`)
+  return {
+    // A race on a busy machine may take its time.
+    storages: handles.map((handle) => drizzleStorage(handle, { timeout: 60_000 })),
+    async insertUserRow (user) {
+      const [row] = await db.insert(users).values(user).returning()
+      return row!.id
+    },
+    close: async () => {}
+  }
+}
+
+/** A database of its own on a server that others may use too. */
+export async function createDatabase (url: string): Promise<{ name: string, url: string, drop: () => Promise<void> }> {
+  const name = `otp_auth_${randomBytes(8).toString('hex')}`
+  const run = async (statement: string) => {
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    await client.query(statement)
+    await client.end()
+  }
+  await run(`create database ${name}`)
+  return { name, url: onDatabase(url, name), drop: () => run(`drop database ${name}`) }
+}
+
+function onDatabase (url: string, database: string): string {
+  return Object.assign(new URL(url), { pathname: `/${database}` }).href
+}

@@ -1,0 +1,32 @@
+import t, { type Test } from 'tap'
+import { storageConformance } from '../../src/conformance/index.ts'
+import { hostCases } from './pg-host.ts'
+import { handleCases, serverCases } from './pg-handles.ts'
+import { nodePostgres, openEmpty, postgresJs, startPGlite, type TestPostgres } from './pg-servers.ts'
+
+const url = process.env['TEST_POSTGRES_URL']
+
+t.test('PGlite', async (t) => {
+  const server = await startPGlite()
+  t.teardown(server.end)
+  conformance(t, server, 30)
+  hostCases(t, server)
+  handleCases(t, server)
+})
+
+for (const driver of url === undefined ? [] : [nodePostgres(url), postgresJs(url)]) {
+  t.test(`a server through ${driver.name}`, async (t) => {
+    const server = await driver.start()
+    t.teardown(server.end)
+    conformance(t, server)
+    hostCases(t, server)
+    serverCases(t, server, driver)
+  })
+}
+if (url === undefined) t.test('a server through node-postgres and postgres.js', { skip: 'TEST_POSTGRES_URL is not set' }, () => {})
+
+function conformance (t: Test, server: TestPostgres, parallel?: number) {
+  t.test('keeps the storage contract', async (t) => {
+    storageConformance({ test: (name, run) => { t.test(name, run) }, open: () => openEmpty(server), parallel })
+  })
+}

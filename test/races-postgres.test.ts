@@ -1,3 +1,0 @@
-import { raceOn } from './helpers/races-server.ts'
-
-raceOn('pg')

@@ -1,0 +1,103 @@
+import { execFile } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { ownEnvironment } from '../helpers/environment.ts'
+import { otherNodeVersions } from '../helpers/node-versions.ts'
+import { compile } from './package/compile.ts'
+import { undocumented } from './package/documented.ts'
+import { Packed, manifest, root } from './package/packed.ts'
+import { signIn } from './package/sign-in.ts'
+
+const execute = promisify(execFile)
+const packed = new Packed(t)
+/** A host with the newest driver of MongoDB, and one with the oldest. */
+const project = packed.install('project')
+const older = packed.install('older', { mongodb: 'mongodb-6' })
+const installed = join(project, 'node_modules/fastify-otp-auth')
+
+const filesIn = (folder: string) => readdirSync(folder, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile())
+  .map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1))
+const files = filesIn(installed)
+
+t.test('what the sources make is in the package, with migrations and documents, and nothing else', async (t) => {
+  const made = filesIn(join(root, 'src')).map((name) => name.slice(0, -'.ts'.length))
+  const dist = made.flatMap((name) => [`dist/${name}.js`, `dist/${name}.d.ts`])
+  const migrations = filesIn(join(root, 'drizzle')).filter((name) => name.includes('/')).map((name) => `drizzle/${name}`)
+  t.strictSame([...files].sort(), ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', ...dist, ...migrations].sort())
+})
+
+t.test('no file names a folder of the machine that made it, or a map that is not there', async (t) => {
+  const names = (text: string) => text.includes(root) || /["'(]\/(home|root|work|tmp|Users)\/|sourceMappingURL/.test(text)
+  t.strictSame(files.filter((file) => names(readFileSync(join(installed, file), 'utf8'))), [])
+})
+
+t.test('each import in it is declared as a dependency', async (t) => {
+  const declared = new Set(Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }))
+  for (const file of files.filter((name) => /\.(js|d\.ts)$/.test(name))) {
+    const code = readFileSync(join(installed, file), 'utf8').replace(/\/\*[^]*?\*\//g, '')
+    for (const [, name] of code.matchAll(/(?:from |import |import\()["']((?:@[^/"']+\/)?[^./"'][^/"']*)[^"']*["']/g)) {
+      if (!name!.startsWith('node:') && !declared.has(name!)) t.fail(`${file} imports ${name}`)
+    }
+  }
+})
+
+t.test('publint and attw find no fault', async (t) => {
+  await execute(join(root, 'node_modules/.bin/publint'), ['run', packed.tarball, '--strict'], { cwd: root, env: ownEnvironment() })
+  await execute(join(root, 'node_modules/.bin/attw'), [packed.tarball, '--profile', 'esm-only'], { cwd: root, env: ownEnvironment() })
+})
+
+/** Hooks of a module loader: each module's place is printed, one a line. */
+const printImports = `import { writeSync } from 'node:fs'
+  export async function resolve (name, context, next) {
+    const found = await next(name, context)
+    writeSync(1, found.url + '\\n')
+    return found
+  }`
+
+t.test('an entry point loads the driver that it is for, and no other', async (t) => {
+  const drivers = ['@electric-sql/pglite', '@libsql/client', 'better-sqlite3', 'drizzle-orm', 'mongodb', 'mysql2', 'pg', 'postgres']
+  const needs: Record<string, string[]> = {
+    './drizzle/sqlite': ['drizzle-orm'], './drizzle/pg': ['drizzle-orm'], './drizzle/mysql': ['drizzle-orm'], './mongodb': ['mongodb']
+  }
+  const entries = Object.keys(manifest.exports).filter((name) => name !== './package.json')
+  await Promise.all(entries.map(async (entry) => {
+    const program = `import { register } from 'node:module'
+      register(${JSON.stringify(`data:text/javascript,${encodeURIComponent(printImports)}`)})
+      await import('fastify-otp-auth${entry.slice(1)}')`
+    const { stdout } = await execute(process.execPath, ['--input-type=module', '--eval', program], { cwd: project, env: ownEnvironment() })
+    t.match(stdout, '/node_modules/fastify-otp-auth/dist/', `${entry} is traced`)
+    t.strictSame(drivers.filter((name) => stdout.includes(`/node_modules/${name}/`)), needs[entry] ?? [], entry)
+  }))
+})
+
+t.test('TypeScript takes it, as hosts use it', async (t) => {
+  const esm = compile(join(project, 'esm'))
+  t.strictSame(esm.errors, [], 'from ESM')
+  t.strictSame(undocumented(esm.program), [], 'an editor has something to say of each option and method, and of each default')
+  t.strictSame(compile(join(project, 'client')).errors, [], 'in a page, with the types of a browser and none of Node’s')
+  t.strictSame(compile(join(project, 'jwt')).errors, [], 'beside @fastify/jwt and @fastify/cookie of the host')
+  const cjs = compile(join(older, 'cjs'))
+  t.strictSame(cjs.errors, [], 'from CommonJS, with the driver mongodb 6')
+
+  const servers = { 'by import': esm.emit('server.ts'), 'by require()': cjs.emit('server.cts') }
+  for (const { name, ...node } of [{ name: 'this Node' }, ...otherNodeVersions()]) {
+    for (const [how, program] of Object.entries(servers)) {
+      t.test(`installed and loaded ${how}, it logs in on ${name}`, async (t) => {
+        t.match(await signIn(program, node), {
+          stranger: { status: 401, body: { code: 'OTP_AUTH_UNAUTHENTICATED' } },
+          user: { status: 200, body: { email: 'anna@example.com', isVerified: true } }
+        })
+      })
+    }
+  }
+  t.match(readFileSync(servers['by require()'], 'utf8'), 'require("fastify-otp-auth")')
+})
+
+t.test('from JavaScript, require() gives what import gives', async (t) => {
+  const required = createRequire(join(project, 'index.js'))('fastify-otp-auth')
+  t.equal(typeof required.default, 'function')
+})

@@ -1,0 +1,165 @@
+import t, { type Test } from 'tap'
+import { drizzleStorage } from '../../src/storage/drizzle/sqlite.ts'
+import { buildApp, createClock, openDatabase, wrongCode, type TestApp } from '../helpers/app.ts'
+
+const NAMES = ['slow', 'right', 'fast'] as const
+type Skews = Record<typeof NAMES[number], number>
+
+/** Seconds that a process is ahead of the time. */
+const FIVE_MINUTES: Skews = { slow: -300, right: 0, fast: 300 }
+const DAY = 24 * 3600
+
+/** Three processes on one database, and the time. */
+async function disagreeing (t: Test, options: Parameters<typeof buildApp>[1] = {}, skews = FIVE_MINUTES) {
+  const { db, client } = openDatabase()
+  t.teardown(() => client.close())
+  const time = createClock()
+  const start = (skew: number) => buildApp(t, {
+    rateLimit: false, ...options, storage: drizzleStorage(db), clock: () => time() + skew * 1000
+  })
+  return { client, time, slow: await start(skews.slow), right: await start(skews.right), fast: await start(skews.fast) }
+}
+
+interface Pair {
+  writer: TestApp
+  reader: TestApp
+  /** By how many seconds later than due the reader sees the end of what was written: by what the two clocks differ, no more. */
+  off: number
+  label: string
+  /** Waits until `step` seconds before the end and runs `before`, then until the end and runs `at`. */
+  around: (end: number, step: number, before: () => Promise<void>, at: () => Promise<void>) => Promise<void>
+}
+
+/** Each process writes and each reads. Where the clocks differ by more than a time is long, it is over at once. */
+async function betweenAll (
+  { time, ...processes }: Awaited<ReturnType<typeof disagreeing>>, check: (pair: Pair) => Promise<void>
+): Promise<void> {
+  for (const writer of NAMES) {
+    for (const reader of NAMES) {
+      await check({
+        writer: processes[writer],
+        reader: processes[reader],
+        off: FIVE_MINUTES[writer] - FIVE_MINUTES[reader],
+        label: `written by the ${writer}, read by the ${reader} one`,
+        around: async (end, step, before, at) => {
+          if (end > 0) {
+            time.advance(end - step)
+            await before()
+            time.advance(step)
+          }
+          await at()
+        }
+      })
+    }
+  }
+}
+
+let people = 0
+const fresh = () => `anna${++people}@example.com`
+
+t.test('a code ends as much too late or early as the clocks differ, to the millisecond', async (t) => {
+  await betweenAll(await disagreeing(t), async ({ writer, reader, off, label, around }) => {
+    const [withTimeout, late] = [fresh(), fresh()]
+    const [anna, bert] = [writer.browser(), writer.browser()]
+    await anna.requestOtp(withTimeout)
+    await bert.requestOtp(late)
+    await around(600 + off, 0.001, async () => {
+      t.equal((await anna.at(reader.app).verifyOtp(withTimeout, writer.codeFor(withTimeout))).status, 200, label)
+    }, async () => {
+      t.equal((await bert.at(reader.app).verifyOtp(late, writer.codeFor(late))).status, 401, label)
+    })
+  })
+})
+
+t.test('so do access tokens, and sessions: idle and absolute', async (t) => {
+  const options = { refreshTokenLifetime: '1h', sessionLifetime: '90m' } as const
+  await betweenAll(await disagreeing(t, options), async ({ writer, reader, off, label, around }) => {
+    const [anna, bert] = [writer.browser(), writer.browser()]
+    const token = await anna.login(fresh(), writer.codeFor)
+    await bert.login(fresh(), writer.codeFor)
+    const access = async () => (await anna.at(reader.app).get('/me', token)).status
+    await around(900 + off, 1, async () => { t.equal(await access(), 200, label) }, async () => { t.equal(await access(), 401, label) })
+
+    const annaThere = anna.at(reader.app)
+    await around(2700, 1, async () => {
+      t.equal((await annaThere.refresh()).status, 200, label)
+    }, async () => {
+      t.equal((await bert.at(reader.app).refresh()).status, 401, `${label}: idle`)
+    })
+    await around(1800, 1, async () => {
+      t.equal((await annaThere.refresh()).status, 200, label)
+    }, async () => {
+      t.equal((await annaThere.refresh()).status, 401, `${label}: absolute`)
+    })
+  })
+})
+
+t.test('so do the cool-down, and the windows of sends and of failures', async (t) => {
+  const sends = { 60: {}, 3600: { sendLimits: { perHour: 1 } } }
+  for (const [seconds, options] of Object.entries(sends)) {
+    await betweenAll(await disagreeing(t, options), async ({ writer, reader, off, label, around }) => {
+      const email = fresh()
+      const ask = () => reader.browser().requestOtp(email)
+      await writer.browser().requestOtp(email)
+      await around(Number(seconds) + off, 1, async () => {
+        t.match(await ask(), { status: 429, body: { retryAfter: 1 } }, label)
+      }, async () => { t.equal((await ask()).status, 200, label) })
+    })
+  }
+  const options = { otpRateLimitSeconds: 0, failureLimits: { perDay: 1 } }
+  await betweenAll(await disagreeing(t, options), async ({ writer, reader, off, label, around }) => {
+    const email = fresh()
+    const anna = writer.browser()
+    const ask = () => reader.browser().requestOtp(email)
+    await anna.requestOtp(email)
+    await anna.verifyOtp(email, wrongCode(writer.codeFor(email)))
+    await around(DAY + off, 1, async () => {
+      t.match(await ask(), { status: 200, body: { code_length: 13 } }, label)
+    }, async () => { t.match(await ask(), { status: 200, body: { code_length: 6 } }, label) })
+  })
+})
+
+t.test('so does the grace of a refresh: past it, parallel tabs at two processes look like theft and log in anew', async (t) => {
+  await betweenAll(await disagreeing(t), async ({ writer, reader, off, label, around }) => {
+    const [anna, bert] = [writer.browser(), writer.browser()]
+    for (const one of [anna, bert]) await one.login(fresh(), writer.codeFor)
+    const [annaThere, bertThere] = [anna.at(reader.app), bert.at(reader.app)]
+    for (const one of [anna, bert]) t.equal((await one.refresh()).status, 200)
+    await around(30.001 + off, 0.001, async () => {
+      t.equal((await annaThere.refresh()).status, 200, label)
+    }, async () => { t.equal((await bertThere.refresh()).status, 401, label) })
+  })
+})
+
+t.test('a session that was prepared for an unverified user ends at the proof, if it began by more before than the clocks differ', async (t) => {
+  const { client, time, slow, fast } = await disagreeing(t)
+  for (const [seconds, status] of [[600, 200], [600.001, 401]] as const) {
+    const user = { id: fresh(), email: fresh(), isVerified: false }
+    client.prepare('insert into otp_users values (?, ?, 0)').run(user.id, user.email)
+    const { accessToken } = await fast.app.otpAuth.issueTokens(user)
+    time.advance(seconds)
+    await slow.browser().login(user.email, slow.codeFor)
+    t.equal((await slow.browser().get('/me', accessToken)).status, status, `after ${seconds} s`)
+  }
+})
+
+for (const [apart, skews] of [['ten minutes', FIVE_MINUTES], ['an hour', { slow: -1800, right: 0, fast: 1800 }]] as const) {
+  t.test(`the cleanup of a fast process removes nothing that lives for one ${apart} behind it`, async (t) => {
+    const { time, slow, fast } = await disagreeing(t, { sendLimits: { perDay: 1 } }, skews)
+    const clean = async () => { t.same(await fast.app.otpAuth.cleanup(), { challenges: 0, counters: 0, sessions: 0 }) }
+    const email = fresh()
+    const anna = slow.browser()
+    await anna.requestOtp(email)
+    time.advance(599.999)
+    await clean()
+    t.equal((await anna.verifyOtp(email, slow.codeFor(email))).status, 200, 'a code in its last millisecond')
+
+    time.advance(DAY - 600)
+    t.same((await fast.app.otpAuth.cleanup()).counters, 0)
+    t.match(await slow.browser().requestOtp(email), { status: 429, body: { retryAfter: 1 } }, 'a budget')
+
+    time.advance(6 * DAY + 599)
+    t.same((await fast.app.otpAuth.cleanup()).sessions, 0)
+    t.equal((await anna.refresh()).status, 200, 'a session in its last second')
+  })
+}

@@ -1,0 +1,73 @@
+import fc from 'fast-check'
+import t, { type Test } from 'tap'
+import type { OtpAuthStorage } from '../../src/index.ts'
+import { drizzleStorage as pgStorage } from '../../src/storage/drizzle/pg.ts'
+import { freshDatabase, skipWithout, type ServerKind } from '../helpers/databases.ts'
+import { seed } from '../helpers/properties.ts'
+import { openStore } from '../helpers/stores.ts'
+import { openLibsql } from '../adapters/libsql-database.ts'
+import { startPGlite } from '../adapters/pg-servers.ts'
+import { sequences } from './model/commands.ts'
+import { Run } from './model/run.ts'
+import { createWorld } from './model/world.ts'
+
+/** Sequences on SQLite; elsewhere as many as take some seconds, and more in the same proportion. */
+const DAILY = 100
+const more = Number(process.env['MODEL_RUNS'] ?? DAILY) / DAILY
+
+async function server (t: Test, kind: ServerKind): Promise<OtpAuthStorage> {
+  const store = await openStore(await freshDatabase(t, kind))
+  t.teardown(() => store.close())
+  return store.storage
+}
+
+interface Adapter {
+  runs: number
+  open (t: Test): Promise<OtpAuthStorage>
+  skip?: string | false
+}
+
+const adapters: Record<string, Adapter> = {
+  SQLite: {
+    runs: DAILY,
+    async open (t) {
+      const store = await openStore({ kind: 'sqlite', file: ':memory:' })
+      t.teardown(() => store.close())
+      return store.storage
+    }
+  },
+  libsql: {
+    runs: 12,
+    async open (t) {
+      const { storages, close } = await openLibsql({}, 1)
+      t.teardown(close)
+      return storages[0]!
+    }
+  },
+  PGlite: {
+    runs: 5,
+    async open (t) {
+      const { handles: [db], end } = await startPGlite()
+      t.teardown(end)
+      return pgStorage(db)
+    }
+  },
+  PostgreSQL: { runs: 12, skip: skipWithout('pg'), open: (t) => server(t, 'pg') },
+  'MySQL or MariaDB': { runs: 8, skip: skipWithout('mysql'), open: (t) => server(t, 'mysql') },
+  MongoDB: { runs: 2, skip: skipWithout('mongodb'), open: (t) => server(t, 'mongodb') }
+}
+
+for (const [name, { runs, skip, open }] of Object.entries(adapters)) {
+  t.test(`${name} answers whatever comes as the model does`, { skip: skip ?? false }, async (t) => {
+    const world = await createWorld(await open(t))
+    t.teardown(() => world.app.close())
+    const numRuns = Math.ceil(runs * more)
+    t.comment(`FC_SEED=${seed} makes the same ${numRuns} sequences`)
+    await fc.assert(fc.asyncProperty(sequences, (commands) =>
+      fc.asyncModelRun(() => {
+        const run = new Run(world)
+        return { model: run, real: run }
+      }, commands)), { seed, numRuns, includeErrorInReport: true })
+    t.pass(`${numRuns} sequences`)
+  })
+}

@@ -1,0 +1,3 @@
+import { raceOn } from '../helpers/races-server.ts'
+
+raceOn('pg')

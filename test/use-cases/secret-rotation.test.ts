@@ -1,0 +1,143 @@
+import t, { type Test } from 'tap'
+import { drizzleStorage } from '../../src/storage/drizzle/sqlite.ts'
+import { buildApp, createClock, openDatabase, wrongCode, type TestApp } from '../helpers/app.ts'
+import { Browser, type Requestable } from '../helpers/browser.ts'
+
+const OLD = 'an old secret, which has 32 bytes or more'
+const NEW = 'a new secret, which has 32 bytes or more'
+const DAY = 24 * 3600
+
+/** Two processes on one database, each of which can be deployed with other secrets. */
+async function twoProcesses (t: Test, secrets: [string[], string[]]) {
+  const { db, client } = openDatabase()
+  t.teardown(() => client.close())
+  const clock = createClock()
+  const sendLimits = { perDevicePerHour: 25, perDevicePerDay: 25 }
+  const options = {
+    storage: drizzleStorage(db), clock, failureLimits: { perDay: 1 }, sendLimits, otpRateLimitSeconds: 1, rateLimit: false
+  } as const
+  const start = (secretKey: string[]) => buildApp(t, { ...options, secretKey })
+  const running: [TestApp, TestApp] = [await start(secrets[0]), await start(secrets[1])]
+  const all: TestApp[] = [...running]
+  const processes = ([0, 1] as const).map((n): Requestable => ({ inject: (request) => running[n].app.inject(request) }))
+  return {
+    clock,
+    /** What browsers talk to, whatever runs there at the time. */
+    processes: processes as [Requestable, Requestable],
+    async deploy (n: 0 | 1, secretKey: string[]) {
+      running[n] = await start(secretKey)
+      all.push(running[n])
+    },
+    /** The codes that were mailed to the address, oldest first. */
+    codesFor: (email: string) => all.flatMap(({ emails }) => emails).filter((mail) => mail.email === email)
+      .sort((one, other) => Number(one.expiresAt) - Number(other.expiresAt)).map(({ code }) => code)
+  }
+}
+
+const somebody = (process: Requestable) => new Browser(process, '192.0.2.1')
+
+t.test('the recipe: [old, new], then [new, old], then [new]: nobody is logged out and every code opens, at every moment', async (t) => {
+  const { clock, processes, deploy, codesFor } = await twoProcesses(t, [[OLD], [OLD]])
+  const codeFor = (email: string) => codesFor(email).at(-1)!
+  let people = 0
+
+  /** Somebody who asked twice at a process, and will enter one of the codes at the other. */
+  async function ask (from: 0 | 1, isBound: boolean, isNewest: boolean) {
+    const email = `anna${++people}@example.com`
+    const browser = somebody(processes[from])
+    for (const which of ['one code', 'another code']) {
+      t.equal((await browser.requestOtp(email)).status, 200, which)
+      clock.advance(1)
+    }
+    if (!isBound) browser.cookies.clear()
+    const code = codesFor(email).at(isNewest ? -1 : 0)!
+    const there = browser.at(processes[1 - from]!)
+    return async (moment: string) => {
+      const label = `${moment}: a code from process ${from}, ${isBound ? 'bound' : 'unbound'}, ${isNewest ? 'the newest' : 'the one before'}`
+      t.equal((await there.verifyOtp(email, code)).status, 200, label)
+    }
+  }
+  const askAll = async () => [
+    await ask(0, true, true), await ask(0, true, false), await ask(0, false, true), await ask(0, false, false),
+    await ask(1, true, true), await ask(1, true, false), await ask(1, false, true), await ask(1, false, false)
+  ]
+
+  let carried = await askAll()
+  const tabs = [somebody(processes[0]), somebody(processes[1])]
+  const tokens = [await tabs[0]!.login('bert@example.com', codeFor), await tabs[1]!.login('carl@example.com', codeFor)]
+
+  // A stranger spends dora's failure budget; the device cookie of her browser keeps her codes short.
+  let dora = somebody(processes[0])
+  await dora.login('dora@example.com', codeFor)
+  clock.advance(60)
+  await somebody(processes[0]).requestOtp('dora@example.com')
+  await somebody(processes[0]).verifyOtp('dora@example.com', wrongCode(codeFor('dora@example.com')))
+
+  /** What came before the moment, and what one process makes now, is good at both. */
+  async function look (moment: string): Promise<void> {
+    for (const enter of [...carried, ...await askAll()]) await enter(moment)
+    carried = await askAll()
+    for (const n of [0, 1, 0] as const) {
+      dora = dora.at(processes[n])
+      t.match(await dora.requestOtp('dora@example.com'), { status: 200, body: { code_length: 6 } }, `${moment}: a known device`)
+      clock.advance(31)
+      for (const [position, token] of [...tokens.entries()]) {
+        const tab = tabs[position] = tabs[position]!.at(processes[n])
+        t.equal((await tab.get('/me', token)).status, 200, `${moment}: access`)
+        const refreshed = await tab.refresh()
+        t.equal(refreshed.status, 200, `${moment}: refresh`)
+        tokens[position] = refreshed.body.access_token
+      }
+    }
+  }
+
+  await look('[old]')
+  for (const secrets of [[OLD, NEW], [NEW, OLD]]) {
+    for (const n of [0, 1] as const) {
+      await deploy(n, secrets)
+      await look(`[${secrets.map((secret) => secret === OLD ? 'old' : 'new').join(', ')}] at process ${n}`)
+    }
+  }
+  for (const enter of carried.splice(0)) await enter('[new, old] everywhere')
+  // Her next login, in the 180 days that the cookie lives, moves it to the new secret.
+  await dora.verifyOtp('dora@example.com', codeFor('dora@example.com'))
+  clock.advance(7 * DAY - 1)
+  for (const [position, tab] of tabs.entries()) tokens[position] = (await tab.refresh()).body.access_token
+  clock.advance(1)
+  for (const n of [0, 1] as const) {
+    await deploy(n, [NEW])
+    await look(`[new] at process ${n}`)
+  }
+})
+
+t.test('without the first step: what the new secret signed is refused where it is not known yet, and works once it is', async (t) => {
+  const { clock, processes: [ahead, behind], deploy, codesFor } = await twoProcesses(t, [[NEW, OLD], [OLD]])
+  const codeFor = (email: string) => codesFor(email).at(-1)!
+  const anna = somebody(ahead)
+  const token = await anna.login('anna@example.com', codeFor)
+  const there = anna.at(behind)
+  const cookies = new Map(there.cookies)
+  t.match(await there.get('/me', token), { status: 401, body: { code: 'OTP_AUTH_INVALID_TOKEN' } })
+  t.match(await there.refresh(), { status: 401, body: { code: 'OTP_AUTH_INVALID_REFRESH_TOKEN' } })
+  t.same(there.cookies, cookies, 'no cookie is lost')
+
+  const bert = somebody(ahead)
+  await bert.requestOtp('bert@example.com')
+  t.match(await bert.at(behind).verifyOtp('bert@example.com', codeFor('bert@example.com')), {
+    status: 401, body: { code: 'OTP_AUTH_INVALID_CODE', attemptsRemaining: 4 }
+  }, 'a code costs a try, and counts as a failure')
+
+  const carl = somebody(behind)
+  const old = await carl.login('carl@example.com', codeFor)
+  t.equal((await carl.at(ahead).get('/me', old)).status, 200, 'the other way round everything works')
+  t.equal((await carl.at(ahead).refresh()).status, 200)
+  const dora = somebody(behind)
+  await dora.requestOtp('dora@example.com')
+  t.equal((await dora.at(ahead).verifyOtp('dora@example.com', codeFor('dora@example.com'))).status, 200)
+
+  await deploy(1, [NEW, OLD])
+  clock.advance(60)
+  t.equal((await there.get('/me', token)).status, 200, 'the session lived on')
+  t.equal((await there.refresh()).status, 200)
+  t.equal((await bert.at(behind).verifyOtp('bert@example.com', codeFor('bert@example.com'))).status, 200, 'and the code opens')
+})
