@@ -317,15 +317,15 @@ function resolveBaseUrl (baseUrl: string): string {
   return url.href.replace(/\/*$/, '/')
 }
 
-/** `URL.origin` would not do: it is "null" for `data:` and for the schemes of apps, such as `capacitor:`. */
+/** Used instead of `URL.origin`, which is "null" for `data:` and for the schemes of apps, such as `capacitor:`. */
 function schemeAndHost (url: string): string {
   const { protocol, host } = new URL(url)
   return `${protocol}//${host}`
 }
 
 /**
- * The locks and the channel that a page shares with other tabs. Without a page there are none, because the clients of one Node
- * process belong to different users, and the logout of one user must not reach another.
+ * Returns the locks and the channel that a page shares with other tabs. Without a page it returns neither: the clients in one
+ * Node process belong to different users, and the logout of one user must not reach another.
  */
 function tabsOfPage (name: string): OtpAuthTabs {
   if (page.document === undefined) return {}

@@ -12,8 +12,8 @@ export interface OtpAuthClientSession {
 }
 
 /**
- * The response to a request for a code. It is the same whether or not an email was sent, so that it does not reveal accounts.
- * Times are in seconds from when the response arrived.
+ * A successful request for a code. It looks the same whether or not the address has an account, so an email may not have
+ * been sent. Times are in seconds from when the response arrived.
  */
 export interface OtpAuthRequestedOtp {
   /** The ID of this request. The client sends it with the code. Store it only if the login must continue after a page reload. */
@@ -123,7 +123,7 @@ export interface OtpAuthClient {
    * Gets a new access token. Call it after a page load to find out whether a user is signed in.
    * Calls at the same time share one request. If it gets no response, it is sent once more.
    * Resolves to null if no user is signed in: the response was a 401, or the `refreshToken` store is empty. With an empty
-   * store, no request is sent. The token is removed from the store only if the response has the code
+   * store, no request is sent. The client removes the token from the store only if the response has the code
    * `OTP_AUTH_INVALID_REFRESH_TOKEN`. A 401 with another code may come from a proxy and says nothing about the token.
    */
   refresh (): Promise<OtpAuthClientSession | null>

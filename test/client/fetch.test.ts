@@ -205,16 +205,16 @@ t.test('after a reload, the first request refreshes to find out who is signed in
   t.strictSame(users, [{ user: 'anna@example.com' }, { user: 'anna@example.com' }])
   t.equal(reloaded.asked('/auth/refresh').length, 1)
 
-  const nobody = client({}, browser())
-  t.strictSame(await (await nobody.client.fetch(`${HOME}/maybe`)).json(), { user: null })
-  t.strictSame(nobody.changes, [null])
+  const signedOut = client({}, browser())
+  t.strictSame(await (await signedOut.client.fetch(`${HOME}/maybe`)).json(), { user: null })
+  t.strictSame(signedOut.changes, [null])
 })
 
 t.test('a 401 of the plugin\'s own routes does not refresh', async (t) => {
   const { client, browser } = await signedIn(t)
-  const nobody = client({}, browser())
-  t.equal((await nobody.client.fetch(`${BASE}/refresh?again`, { method: 'POST' })).status, 401)
-  t.equal(nobody.sent.length, 1)
+  const signedOut = client({}, browser())
+  t.equal((await signedOut.client.fetch(`${BASE}/refresh?again`, { method: 'POST' })).status, 401)
+  t.equal(signedOut.sent.length, 1)
 })
 
 t.test('only a 401 signs the user out: a refresh that fails for another reason rejects, and the next request tries again', async (t) => {
