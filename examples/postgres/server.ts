@@ -7,17 +7,17 @@ import { drizzleStorage, migrations } from 'fastify-otp-auth/drizzle/pg'
 import pg from 'pg'
 import { buildExample, serve } from '../shared/app.ts'
 
-/** A server, through node-postgres. */
+/** Connects to a PostgreSQL server with node-postgres. */
 async function openServer (connectionString: string) {
   const pool = new pg.Pool({ connectionString })
-  // Without a listener, a connection that breaks while nobody uses it would end the process.
-  pool.on('error', (error) => console.error('A connection to PostgreSQL broke:', error.message))
+  // Without this listener, an idle connection that breaks would end the process.
+  pool.on('error', (error) => console.error('An idle connection to PostgreSQL broke. The pool opens a new one when it is needed.', error.message))
   const db = drizzle(pool)
   await migrate(db, migrations)
   return { db, close: () => pool.end() }
 }
 
-/** PostgreSQL in this process, which keeps its data in a folder: it needs no server. */
+/** Runs PostgreSQL inside this process (PGlite), without a server. Its data is in a folder. */
 async function openFolder (folder: string) {
   const client = new PGlite(folder)
   const db = drizzlePGlite(client)

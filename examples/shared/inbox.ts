@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import { escapeHtml } from './html.ts'
 
-/** A mail as the development inbox keeps it. */
-export interface Mail {
+/** An email in the development inbox. */
+export interface Email {
   to: string
   subject: string
   code: string
@@ -10,39 +10,39 @@ export interface Mail {
   sentAt: string
 }
 
-const KEPT = 50
+const MAX_EMAILS = 50
 
 /**
- * Stands in for a mail server while you develop: keeps the last mails in memory and shows them to whoever asks.
- * Nothing like it belongs into production.
+ * Replaces an email provider during development: it holds the last emails in memory and shows them to every visitor.
+ * Never use it in production.
  */
 export function createInbox () {
-  const mails: Mail[] = []
+  const emails: Email[] = []
 
   return {
-    /** Goes where your application would call its mailer: `sendOtp: inbox.deliver`. */
+    /** Pass it as the option `sendOtp`. Your application would call its email provider instead. */
     async deliver ({ email, code, expiresAt }: { email: string, code: string, expiresAt: Date | number }) {
-      const end = new Date(expiresAt).toLocaleTimeString('en-GB', { timeStyle: 'short' })
-      mails.unshift({
+      const endTime = new Date(expiresAt).toLocaleTimeString('en-GB', { timeStyle: 'short' })
+      emails.unshift({
         to: email,
         subject: 'Your sign-in code',
         code,
-        text: `Your code is ${code}. It works once and until ${end}. If you did not ask for it, ignore this mail.`,
+        text: `Your code is ${code}. You can use it once, until ${endTime}. If you did not request it, ignore this email.`,
         sentAt: new Date().toISOString()
       })
-      mails.length = Math.min(mails.length, KEPT)
+      emails.length = Math.min(emails.length, MAX_EMAILS)
     },
 
-    /** `GET /inbox` for people, `GET /inbox/mails` for programs; both newest first. */
+    /** `GET /inbox` for people and `GET /inbox/emails` for programs. Both list the newest email first. */
     async routes (app: FastifyInstance) {
       app.addHook('onSend', async (_request, reply) => { reply.header('cache-control', 'no-store') })
-      app.get('/inbox/mails', async () => mails)
-      app.get('/inbox', async (_request, reply) => reply.type('text/html; charset=utf-8').send(inboxPage(mails)))
+      app.get('/inbox/emails', async () => emails)
+      app.get('/inbox', async (_request, reply) => reply.type('text/html; charset=utf-8').send(inboxPage(emails)))
     }
   }
 }
 
-const inboxPage = (mails: Mail[]) => `<!doctype html>
+const inboxPage = (emails: Email[]) => `<!doctype html>
 <html lang="en">
 <head>
   <meta charset="utf-8">
@@ -55,14 +55,14 @@ const inboxPage = (mails: Mail[]) => `<!doctype html>
 <body>
   <main class="inbox">
     <h1>Development inbox</h1>
-    <p class="hint">Mails that the example would have sent, the newest first. They are kept in memory and reach nobody.</p>
-    <p><a href="/inbox">Look for new mail</a></p>
-    ${mails.length === 0 ? '<p>No mail yet.</p>' : `<ol class="mails">${mails.map(mailItem).join('')}</ol>`}
+    <p class="hint">These are the emails of the example, newest first. They are held in memory and are not delivered.</p>
+    <p><a href="/inbox">Check for new emails</a></p>
+    ${emails.length === 0 ? '<p>No emails yet.</p>' : `<ol class="emails">${emails.map(emailItem).join('')}</ol>`}
   </main>
 </body>
 </html>`
 
-const mailItem = ({ to, subject, code, text, sentAt }: Mail) => `
+const emailItem = ({ to, subject, code, text, sentAt }: Email) => `
       <li>
         <h2>${escapeHtml(subject)}</h2>
         <p class="hint">To ${escapeHtml(to)}, <time datetime="${sentAt}">${new Date(sentAt).toLocaleTimeString('en-GB')}</time></p>

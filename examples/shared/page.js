@@ -4,27 +4,27 @@ const $ = (id) => document.getElementById(id)
 const main = document.querySelector('main')
 
 const auth = createOtpAuthClient()
-/** The login under way: the address, when another code can be asked for, and the length of the one that was sent. */
+/** The login that is not finished: the email address, the length of the code, and when another code can be requested. */
 let login = null
 let busy = false
 
-const inSeconds = (seconds) => Date.now() + seconds * 1000
+const secondsFromNow = (seconds) => Date.now() + seconds * 1000
 
-// Showing
+// What the page shows
 
 const titles = { loading: 'Sign in', address: 'Sign in', code: 'Enter your code', profile: 'You are signed in' }
 const firstFocus = { address: 'email', code: 'code-input', profile: 'profile-title' }
 
-function show (state) {
-  for (const id of Object.keys(titles)) $(id).hidden = id !== state
-  document.title = titles[state]
-  tick()
-  if (firstFocus[state]) $(firstFocus[state]).focus()
+function show (section) {
+  for (const id of Object.keys(titles)) $(id).hidden = id !== section
+  document.title = titles[section]
+  updateCountdowns()
+  if (firstFocus[section]) $(firstFocus[section]).focus()
 }
 
 function showAddressForm () {
   login = null
-  // Whoever comes next to this browser need not see who was here.
+  // Clear the address, so that the next person at this browser does not see who was signed in.
   $('email').value = ''
   show('address')
 }
@@ -40,7 +40,7 @@ function showCodeForm () {
 
 async function showProfile () {
   const response = await auth.fetch('/me')
-  if (!response.ok) throw new Error(`The server answered ${response.status}.`)
+  if (!response.ok) throw new Error(`Your profile could not be loaded: the server responded with status ${response.status}. Try again.`)
   const user = await response.json()
   $('profile-email').textContent = user.email
   $('profile-verified').textContent = user.isVerified ? 'yes' : 'no'
@@ -50,37 +50,41 @@ async function showProfile () {
 }
 
 function showError (error) {
-  const left = error.attemptsRemaining
-  const message = error.message.replace(/^body\/email/, 'The address')
-  $('error').textContent = left === undefined ? message : `${message}\n${triesLeft(left)}`
+  // A validation error starts with the name of the field.
+  const message = error.message.replace(/^body\/email/, 'The email address')
+  const { attemptsRemaining } = error
+  $('error').textContent = attemptsRemaining === undefined ? message : `${message}\n${attemptsLeft(attemptsRemaining)}`
   const input = document.querySelector('section:not([hidden]) input')
   if (error.status === 400 || error.status === 401) input?.setAttribute('aria-invalid', 'true')
   input?.focus()
   input?.select()
 }
 
-const triesLeft = (left) => left === 0 ? 'No tries left: ask for a new code.' : left === 1 ? '1 try left.' : `${left} tries left.`
+function attemptsLeft (count) {
+  if (count === 0) return 'No attempts left. Request a new code.'
+  return count === 1 ? '1 attempt left.' : `${count} attempts left.`
+}
 
-const clock = (milliseconds) => {
+function formatTime (milliseconds) {
   const seconds = Math.max(0, Math.ceil(milliseconds / 1000))
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
 }
 
-/** Keeps both countdowns true. */
-function tick () {
+/** Updates the time until another code can be requested, and the time until the access token expires. */
+function updateCountdowns () {
   if (busy) return
   const wait = (login?.resendAt ?? 0) - Date.now()
   $('resend').disabled = wait > 0
-  $('resend').textContent = wait > 0 ? `New code in ${clock(wait)}` : 'Send a new code'
+  $('resend').textContent = wait > 0 ? `New code in ${formatTime(wait)}` : 'Send a new code'
 
   const left = (auth.session?.expiresAt ?? 0) - Date.now()
-  $('token-expiry').textContent = left > 0 ? `expires in ${clock(left)}` : 'expired: the next request gets a new one'
+  $('token-expiry').textContent = left > 0 ? `expires in ${formatTime(left)}` : 'expired; the next request gets a new one'
 }
 
-// Acting
+// What the user can do
 
-/** Runs one action at a time, says on its button that it runs, and shows what went wrong. */
-async function act (button, work) {
+/** Runs one action at a time. Meanwhile the button shows that the action is running. An error is shown on the page. */
+async function run (button, action) {
   if (busy) return
   busy = true
   main.setAttribute('aria-busy', 'true')
@@ -89,44 +93,44 @@ async function act (button, work) {
   const label = button.textContent
   button.textContent = button.dataset.busy
   try {
-    await work()
+    await action()
   } catch (error) {
     showError(error)
   } finally {
     busy = false
     main.removeAttribute('aria-busy')
     button.textContent = label
-    tick()
+    updateCountdowns()
   }
 }
 
-const onSubmit = (id, work) => $(id).addEventListener('submit', (event) => {
+const onSubmit = (id, action) => $(id).addEventListener('submit', (event) => {
   event.preventDefault()
-  act(event.submitter, work)
+  run(event.submitter, action)
 })
-const onClick = (id, work) => $(id).addEventListener('click', (event) => act(event.currentTarget, work))
+const onClick = (id, action) => $(id).addEventListener('click', (event) => run(event.currentTarget, action))
 
-async function askForCode (email) {
+async function requestCode (email) {
   try {
     const { resendAfter, codeLength } = await auth.requestOtp(email)
-    login = { email, codeLength, resendAt: inSeconds(resendAfter) }
+    login = { email, codeLength, resendAt: secondsFromNow(resendAfter) }
   } catch (error) {
     if (error.retryAfter === undefined) throw error
-    // A code went to this address a moment ago: let it be typed while the wait for another one runs.
-    login = { codeLength: login?.codeLength, email, resendAt: inSeconds(error.retryAfter) }
+    // This address got a code a moment ago. Let the user enter that code while the cooldown runs.
+    login = { email, codeLength: login?.codeLength, resendAt: secondsFromNow(error.retryAfter) }
     showCodeForm()
     throw error
   }
   showCodeForm()
 }
 
-onSubmit('address-form', () => askForCode($('email').value))
+onSubmit('address-form', () => requestCode($('email').value))
 
 onSubmit('code-form', () => auth.verifyOtp($('code-input').value))
 
 onClick('resend', async () => {
-  await askForCode(login.email)
-  $('notice').textContent = 'A new code is on its way.'
+  await requestCode(login.email)
+  $('notice').textContent = 'We sent you a new code.'
 })
 
 $('other-address').addEventListener('click', () => {
@@ -140,16 +144,16 @@ onClick('refresh', async () => {
 
 onClick('logout', () => auth.logout())
 
-// Whoever signs in or out, here or in another tab, and whoever it was before.
+// Called when a user signs in or out, in this tab or in another one.
 auth.onChange((session) => {
   if (session !== null) return showProfile().catch(showError)
   if (!$('profile').hidden) $('notice').textContent = 'You are signed out.'
   showAddressForm()
 })
 
-// A reload loses the access token; the cookie gets a new one, if there is a session.
-setInterval(tick, 1000)
+setInterval(updateCountdowns, 1000)
 show('loading')
+// A page load loses the access token. If there is a session, the refresh cookie gets a new one.
 auth.refresh().catch((error) => {
   showAddressForm()
   showError(error)

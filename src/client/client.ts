@@ -1,5 +1,6 @@
 /**
- * The front end's side of the four routes, for browsers and for Node. It imports nothing, so a page can load this one file.
+ * The client for your front end. It calls the plugin's four routes from a browser or from Node, and adds the access token
+ * to your own requests. It imports nothing at run time, so a page can load this one file.
  */
 import type {
   OtpAuthClient, OtpAuthClientOptions, OtpAuthClientSession, OtpAuthRequestedOtp, OtpAuthResumedLogin, OtpAuthTabs
@@ -7,20 +8,22 @@ import type {
 
 export type * from './types.ts'
 
-/** Why one of the plugin's routes gave no success. */
+/** Thrown if a request to one of the plugin's routes does not succeed. */
 export class OtpAuthClientError extends Error {
   override readonly name = 'OtpAuthClientError'
-  /** The HTTP status; 0 where no answer came. */
+  /** The HTTP status, or 0 if there was no response. */
   readonly status: number
   /**
-   * The `code` of the answer: one of the plugin's, such as `OTP_AUTH_INVALID_CODE`, one of Fastify's, or one of your hooks'.
-   * `OTP_AUTH_UNREACHABLE`: no answer came, or not in time, or only a redirect (none is followed).
-   * `OTP_AUTH_UNEXPECTED_ANSWER`: an answer without a code, such as a proxy's own page.
+   * The `code` of the response. The plugin sets codes such as `OTP_AUTH_INVALID_CODE`; Fastify and your own hooks have others.
+   * The client itself sets two:
+   * - `OTP_AUTH_UNREACHABLE`: there was no response, it came too late, or it was a redirect. The client does not follow
+   *   redirects of the plugin's routes.
+   * - `OTP_AUTH_UNEXPECTED_RESPONSE`: the response has no code and is not one of the plugin's, such as a proxy's error page.
    */
   readonly code: string
-  /** Seconds until a try can succeed. */
+  /** Seconds to wait until a new attempt can succeed. */
   readonly retryAfter: number | undefined
-  /** Wrong codes that can still be entered. */
+  /** The number of wrong codes that can still be entered. */
   readonly attemptsRemaining: number | undefined
 
   constructor (status: number, code: string, message: string, extra: { retryAfter?: number, attemptsRemaining?: number, cause?: unknown }) {
@@ -32,8 +35,11 @@ export class OtpAuthClientError extends Error {
   }
 }
 
-/** What answers of the plugin hold, and what anybody else's may hold under the same names. */
-interface Answer {
+/** Undefined until the first response says whether a user is signed in, then a session, or null if no user is. */
+type SessionState = OtpAuthClientSession | null | undefined
+
+/** Fields in the plugin's responses. A response from another server may have the same fields with values of any type. */
+interface ResponseBody {
   access_token?: unknown
   refresh_token?: string
   expires_in: number
@@ -46,234 +52,233 @@ interface Answer {
   attemptsRemaining?: number
 }
 
-/** What a page has, and Node has not or not everywhere. */
+/** Runs work that must not overlap with other work under the same lock. */
+type WithLock = <Result>(work: () => Promise<Result>) => Promise<Result>
+
+/** Globals of a page. Node does not have all of them. */
 const page = globalThis as {
   document?: { readonly baseURI: string }
   location?: { readonly href: string }
   navigator?: { readonly locks?: OtpAuthTabs['locks'] }
 }
 
-/** Milliseconds for each of two tries: both must be over before the server's `refreshGracePeriod` is, 30 s unless set. */
+/**
+ * The longest timeout of a refresh, in milliseconds. A refresh can be sent twice, and both requests must end within the
+ * server's `refreshGracePeriod`, which is 30 s by default.
+ */
 const REFRESH_TIMEOUT = 10_000
 
-/** The plugin's own routes, each with the field that only an answer of the plugin has. */
-const PROOFS = { 'request-otp': 'request_id', 'verify-otp': 'access_token', refresh: 'access_token', logout: 'message' } as const
-type Route = keyof typeof PROOFS
-
-/** The address that `fetch` would ask, for it alone decides who gets the access token. Throws where it is relative to nothing. */
-const resolve = (address: string | URL): URL => new URL(address, page.document?.baseURI ?? page.location?.href)
-
-/**
- * Where the routes are, with a slash at its end: read once, and from the page's own address alone, for a `<base>` that
- * somebody smuggles into the page must not move the place that gets codes and tokens.
- */
-function readBaseUrl (baseUrl: string): string {
-  const address = page.location?.href
-  const place = URL.canParse(baseUrl, address) ? new URL(baseUrl, address) : undefined
-  if (place === undefined || /[?#]/.test(place.href)) {
-    throw new TypeError('baseUrl must be a path such as "/auth", or an absolute address such as "https://api.example/auth" where ' +
-      `there is no page, without a query or #; got "${baseUrl}"`)
-  }
-  return place.href.replace(/\/*$/, '/')
-}
-
-/** Scheme and host; not the `origin`, which is "null" for `data:` and for schemes of apps, such as `capacitor:`. */
-function schemeAndHost (address: string): string {
-  const { protocol, host } = new URL(address)
-  return `${protocol}//${host}`
-}
+/** The plugin's routes. Each has a field that is in all of its successful responses, and shows that the plugin sent them. */
+const ROUTE_FIELDS = {
+  'request-otp': 'request_id', 'verify-otp': 'access_token', refresh: 'access_token', logout: 'message'
+} as const
+type Route = keyof typeof ROUTE_FIELDS
 
 /**
- * Makes a client. It asks nothing of the server before it is told to.
+ * Creates a client. It sends no request until you call one of its methods.
  *
- * @throws TypeError for a `baseUrl` that is relative where there is no page, or has a query
- * @throws RangeError for a `timeout` that no timer can keep
+ * @throws TypeError if `baseUrl` has a query or a `#`, or if it is relative and there is no page
+ * @throws RangeError if `timeout` is not a number from 1 to 2147483647, the range of a timer
  */
 export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAuthClient {
   const { baseUrl = '/auth', refreshToken: store, timeout = 30_000 } = options
-  if (!(timeout >= 1 && timeout < 2 ** 31)) throw new RangeError('timeout must be a number of milliseconds from 1 to 2147483647')
-  const base = readBaseUrl(baseUrl)
-  const home = schemeAndHost(base)
-  const isHome = (address: string): boolean => schemeAndHost(address) === home
+  if (!(timeout >= 1 && timeout < 2 ** 31)) {
+    throw new RangeError(`Invalid timeout ${timeout}. Expected a number of milliseconds from 1 to 2147483647.`)
+  }
+  const routesUrl = resolveBaseUrl(baseUrl)
+  const apiOrigin = schemeAndHost(routesUrl)
   const credentials = options.credentials ?? (store === undefined ? 'include' : 'same-origin')
   const send: NonNullable<OtpAuthClientOptions['fetch']> = options.fetch ?? ((input, init) => fetch(input, init))
-  const name = `fastify-otp-auth ${base}`
-  // Clients in one Node process belong to many users: nobody's logout may reach another's.
-  const tabs: OtpAuthTabs = options.tabs ?? (page.document === undefined
-    ? {}
-    : { locks: page.navigator?.locks, channel: globalThis.BroadcastChannel && new BroadcastChannel(name) })
+
+  const sharedName = `fastify-otp-auth ${routesUrl}`
+  const tabs = options.tabs ?? tabsOfPage(sharedName)
   const { locks } = tabs
   let { channel } = tabs
+  /**
+   * For all work that changes the refresh token, in every tab if there are Web Locks. Without the lock, the late response of a
+   * refresh could replace the cookie of a newer login, and two refreshes could send the same token of a store.
+   */
+  const withLock: WithLock = locks ? (work) => locks.request(sharedName, work) : createQueue()
 
-  let session: OtpAuthClientSession | null | undefined
-  let login: OtpAuthResumedLogin = {}
-  let renewing: Promise<OtpAuthClientSession | null> | undefined
-  let lastTurn: Promise<unknown> = Promise.resolve()
+  let session: SessionState
+  let pendingLogin: OtpAuthResumedLogin = {}
+  let pendingRefresh: Promise<OtpAuthClientSession | null> | undefined
   const listeners = new Set<(session: OtpAuthClientSession | null) => void>()
 
-  function become<Next extends OtpAuthClientSession | null> (next: Next): Next {
-    const isChange = session === undefined || session?.userId !== next?.userId
-    session = next
-    // Later and one by one: what a listener throws is its own affair, and fails no login.
-    if (isChange) for (const listener of listeners) queueMicrotask(() => { if (listeners.has(listener)) listener(next) })
-    return next
-  }
+  channel?.addEventListener('message', ({ data }) => {
+    if (data === 'out') setSession(null)
+    // Only the server can tell which user it is. If this refresh fails, the next request tries again.
+    if (data === 'in') refreshSession(session).catch(() => {})
+  })
 
-  /**
-   * What changes the refresh token takes turns, among the tabs where they can: the answer of a refresh that comes after that
-   * of a login would put the old session's cookie back, and two readers of a store would present one token twice.
-   */
-  function inTurn<Result> (work: () => Promise<Result>): Promise<Result> {
-    if (locks) return locks.request(name, work)
-    const turn = lastTurn.then(work)
-    lastTurn = turn.catch(() => {})
-    return turn
-  }
-
-  async function post (route: Route, body: object, headers: Record<string, string> = {}): Promise<Answer> {
-    let response, text
-    try {
-      response = await send(base + route, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', ...headers },
-        body: JSON.stringify(body),
-        credentials,
-        // A redirect that keeps the method (307, 308) would carry the code or the refresh token to wherever it leads.
-        redirect: 'error',
-        signal: AbortSignal.timeout(route === 'refresh' ? Math.min(timeout, REFRESH_TIMEOUT) : timeout)
-      })
-      text = await response.text()
-    } catch (cause) {
-      throw new OtpAuthClientError(0, 'OTP_AUTH_UNREACHABLE', 'The server cannot be reached', { cause })
+  async function requestOtp (email: string): Promise<OtpAuthRequestedOtp> {
+    const login: OtpAuthResumedLogin = { email, requestId: pendingLogin.email === email ? pendingLogin.requestId : undefined }
+    pendingLogin = login
+    const body = await post('request-otp', { email, request_id: login.requestId })
+    login.requestId = body.request_id
+    return {
+      requestId: body.request_id,
+      expiresIn: body.expires_in,
+      resendAfter: body.resend_after,
+      codeLength: body.code_length
     }
-    const answer = parse(text)
-    if (response.ok && answer?.[PROOFS[route]] !== undefined) return answer
-    throw failure(response, answer)
   }
 
-  /** The session of an answer, once its refresh token is stored. */
-  async function kept (answer: Answer): Promise<OtpAuthClientSession> {
-    const { access_token: accessToken, expires_in: expiresIn, refresh_token: refreshToken } = answer
-    const userId = userOf(accessToken)
-    if (refreshToken !== undefined) await store?.set(refreshToken)
-    // By this clock and from now on: the two clocks need not agree.
-    return { accessToken: accessToken as string, expiresAt: Date.now() + expiresIn * 1000, userId }
+  async function verifyOtp (code: string, resumed: OtpAuthResumedLogin = {}): Promise<OtpAuthClientSession> {
+    const login = pendingLogin
+    const { email = login.email, requestId = email === login.email ? login.requestId : undefined } = resumed
+    return await withLock(async () => {
+      const newSession = await saveTokens(await post('verify-otp', { email, code, request_id: requestId }))
+      // Keep a login that was started in the meantime.
+      if (pendingLogin === login) pendingLogin = {}
+      setSession(newSession)
+      channel?.postMessage('in')
+      return newSession
+    })
+  }
+
+  async function logout (): Promise<void> {
+    await withLock(async () => {
+      const token = await store?.get()
+      await post('logout', token ? { refresh_token: token } : {}, session ? bearer(session) : {})
+      await store?.set(undefined)
+      setSession(null)
+      channel?.postMessage('out')
+    })
+  }
+
+  /** Replaces `oldSession`. Callers share one request. If the session has already been replaced, no request is sent. */
+  function refreshSession (oldSession: SessionState): Promise<OtpAuthClientSession | null> {
+    pendingRefresh ??= withLock(async () => {
+      if (session !== oldSession) return session ?? null
+      const token = await store?.get()
+      if (store && !token) return setSession(null)
+
+      let body: ResponseBody | undefined
+      try {
+        body = await postRefresh(token ? { refresh_token: token } : {})
+      } catch (error) {
+        const { status, code } = error as OtpAuthClientError
+        // A server that is down, busy or unreachable says nothing about the session.
+        if (status !== 401) throw error
+        // A 401 with another code may come from a proxy, which knows nothing about the token. Then keep the token.
+        if (code === 'OTP_AUTH_INVALID_REFRESH_TOKEN') await store?.set(undefined)
+      }
+      const newSession = body === undefined ? null : await saveTokens(body)
+      // Without Web Locks, another tab may have logged out during the request. Its logout is newer.
+      return session === oldSession ? setSession(newSession) : session ?? null
+    }).finally(() => { pendingRefresh = undefined })
+    return pendingRefresh
+  }
+
+  async function fetchWithToken (input: string | URL | Request, init?: RequestInit): Promise<Response> {
+    const inputRequest = isRequest(input) ? input : undefined
+    const { href: url } = resolveUrl(inputRequest?.url ?? input as string | URL)
+    const hasAuthorization = new Headers(init?.headers ?? inputRequest?.headers).has('authorization')
+    // Only the API's origin gets the access token. Redirects need no check here: if a redirect leads to another origin,
+    // `fetch` itself removes the header.
+    if (hasAuthorization || !isApiOrigin(url)) return await send(inputRequest ?? url, init)
+
+    // If `init` is a Request, its fields are in the prototype and `{ ...init }` would lose them.
+    const request = inputRequest || isRequest(init) ? new Request(inputRequest ?? url, init) : undefined
+    const signal = init?.signal ?? request?.signal
+
+    function sendAs (user: SessionState): Promise<Response> {
+      // Send a copy, because the body of a Request can be read only once.
+      const copy = request?.clone()
+      const headers = copy?.headers ?? new Headers(init?.headers)
+      if (user) headers.set('authorization', bearer(user).authorization)
+      // Send to `url`, so that the request goes to the URL that was checked.
+      return copy ? send(copy) : send(url, { ...init, headers })
+    }
+
+    // A 401 of the plugin's own routes does not mean that the access token has expired.
+    if (isPluginRoute(url)) return await sendAs(session)
+    // After a page load, first find out who is signed in. Otherwise the request would be sent without a user.
+    if (session === undefined) await rejectOnAbort(signal, () => refreshSession(undefined))
+
+    const before = session
+    const response = await sendAs(before)
+    // If a redirect led to another origin, its 401 says nothing about our token.
+    if (response.status !== 401 || !isApiOrigin(response.url || url)) return response
+
+    const after = session === before ? await rejectOnAbort(signal, () => refreshSession(before)) : session
+    // Never send the request again as another user, who may have signed in in another tab.
+    const isOtherUser = before && after && before.userId !== after.userId
+    // A stream in `init` cannot be read again. `fetch` requires `duplex` for a stream, so `duplex` identifies it.
+    const isStream = init && 'duplex' in init
+    if (!after || isOtherUser || isStream) return response
+    response.body?.cancel().catch(() => {})
+    return await sendAs(after)
   }
 
   /**
-   * Once more where no answer came, and soon: it may have been lost on its way, with the next token in it, and past the
-   * grace period the one that is still here would count as stolen.
+   * Sends a refresh, and sends it again at once if no response arrives. The lost response may have contained the next token,
+   * and after the grace period the server would treat the token that is still here as stolen.
    */
-  async function askForRefresh (body: object): Promise<Answer> {
+  async function postRefresh (body: object): Promise<ResponseBody> {
     return await post('refresh', body).catch((error: OtpAuthClientError) => {
       if (error.status !== 0) throw error
       return post('refresh', body)
     })
   }
 
-  /** A session to follow `stale`, asked for once for all who wait; whatever has followed it by now, unasked. */
-  function renew (stale: typeof session): Promise<OtpAuthClientSession | null> {
-    renewing ??= inTurn(async () => {
-      if (session !== stale) return session ?? null
-      const token = await store?.get()
-      if (store && !token) return become(null)
-      let answer: Answer | undefined
-      try {
-        answer = await askForRefresh(token ? { refresh_token: token } : {})
-      } catch (error) {
-        const { status, code } = error as OtpAuthClientError
-        // A server that is down, busy or out of reach says nothing about the session.
-        if (status !== 401) throw error
-        // Nor does a proxy's own 401 say that the token is worth nothing.
-        if (code === 'OTP_AUTH_INVALID_REFRESH_TOKEN') await store?.set(undefined)
-      }
-      const next = answer === undefined ? null : await kept(answer)
-      // Without locks, another tab may have logged out while the answer was on its way.
-      return session === stale ? become(next) : session ?? null
-    }).finally(() => { renewing = undefined })
-    return renewing
+  async function post (route: Route, body: object, headers: Record<string, string> = {}): Promise<ResponseBody> {
+    let response, text
+    try {
+      response = await send(routesUrl + route, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify(body),
+        credentials,
+        // A redirect that keeps the method (307, 308) would send the code or the refresh token to another URL.
+        redirect: 'error',
+        signal: AbortSignal.timeout(route === 'refresh' ? Math.min(timeout, REFRESH_TIMEOUT) : timeout)
+      })
+      text = await response.text()
+    } catch (cause) {
+      throw new OtpAuthClientError(0, 'OTP_AUTH_UNREACHABLE', 'No response from the server. Check the connection and try again.', { cause })
+    }
+    const responseBody = parseBody(text)
+    if (response.ok && responseBody?.[ROUTE_FIELDS[route]] !== undefined) return responseBody
+    throw responseError(response, responseBody)
   }
 
-  channel?.addEventListener('message', ({ data }) => {
-    if (data === 'out') become(null)
-    // Who it is, only the server tells; where it cannot be asked now, the next request asks.
-    if (data === 'in') renew(session).catch(() => {})
-  })
+  /** Stores the refresh token of a response, and returns the session for its access token. */
+  async function saveTokens (body: ResponseBody): Promise<OtpAuthClientSession> {
+    const { access_token: accessToken, expires_in: expiresIn, refresh_token: refreshToken } = body
+    const userId = readUserId(accessToken)
+    if (refreshToken !== undefined) await store?.set(refreshToken)
+    // Counted from now by this machine's clock, because the server's clock may differ.
+    return { accessToken: accessToken as string, expiresAt: Date.now() + expiresIn * 1000, userId }
+  }
 
-  async function fetchAsUser (input: string | URL | Request, init?: RequestInit): Promise<Response> {
-    const given = typeof input === 'object' && 'headers' in input ? input : undefined
-    const { href } = resolve(given?.url ?? input as string | URL)
-    // The token goes nowhere but home. Redirects need no rule: `fetch` itself drops the header on the way to another origin.
-    if (!isHome(href) || new Headers(init?.headers ?? given?.headers).has('authorization')) return await send(given ?? href, init)
-
-    // A Request as `init` has its fields in its prototype, which a copy by `...` would leave behind.
-    const request = given || (init && 'clone' in init) ? new Request(given ?? href, init) : undefined
-    const signal = init?.signal ?? request?.signal
-    function attempt (as: typeof session): Promise<Response> {
-      // A copy, for the body of a Request can be read once only.
-      const copy = request?.clone()
-      const headers = copy?.headers ?? new Headers(init?.headers)
-      if (as) headers.set('authorization', `Bearer ${as.accessToken}`)
-      // The resolved address, so that what was checked is what is asked.
-      return copy ? send(copy) : send(href, { ...init, headers })
+  function setSession<Next extends OtpAuthClientSession | null> (newSession: Next): Next {
+    const isOtherUser = session === undefined || session?.userId !== newSession?.userId
+    session = newSession
+    if (isOtherUser) {
+      // Each listener has its own microtask, so that an error in one neither fails the login nor stops the others.
+      for (const listener of listeners) queueMicrotask(() => { if (listeners.has(listener)) listener(newSession) })
     }
+    return newSession
+  }
 
-    // The routes themselves answer 401 for reasons of their own.
-    const path = href.replace(/[?#].*/, '')
-    if (Object.keys(PROOFS).some((route) => path === base + route)) return await attempt(session)
-    // After a reload, before anybody has asked, the request would go out as nobody's.
-    if (session === undefined) await unlessAborted(signal, () => renew(undefined))
-    const before = session
-    const response = await attempt(before)
-    // A 401 from wherever a redirect led says nothing about our token.
-    if (response.status !== 401 || !isHome(response.url || href)) return response
-    const after = session === before ? await unlessAborted(signal, () => renew(before)) : session
-    // Never sent again as somebody else, who may have signed in in another tab; nor a stream, which `duplex` tells.
-    if (!after || (before && before.userId !== after.userId) || (init && 'duplex' in init)) return response
-    response.body?.cancel().catch(() => {})
-    return await attempt(after)
+  function isApiOrigin (url: string): boolean {
+    return schemeAndHost(url) === apiOrigin
+  }
+
+  function isPluginRoute (url: string): boolean {
+    const path = url.replace(/[?#].*/, '')
+    return Object.keys(ROUTE_FIELDS).some((route) => path === routesUrl + route)
   }
 
   return {
     get session () { return session },
-
-    async requestOtp (email): Promise<OtpAuthRequestedOtp> {
-      const asked = login = { email, requestId: login.email === email ? login.requestId : undefined }
-      const answer = await post('request-otp', { email, request_id: asked.requestId })
-      asked.requestId = answer.request_id
-      return {
-        requestId: answer.request_id,
-        expiresIn: answer.expires_in,
-        resendAfter: answer.resend_after,
-        codeLength: answer.code_length
-      }
-    },
-
-    verifyOtp (code, { email = login.email, requestId = email === login.email ? login.requestId : undefined } = {}) {
-      const begun = login
-      return inTurn(async () => {
-        const next = await kept(await post('verify-otp', { email, code, request_id: requestId }))
-        // Unless another one was begun in the meantime.
-        if (login === begun) login = {}
-        become(next)
-        channel?.postMessage('in')
-        return next
-      })
-    },
-
-    refresh: () => renew(session),
-
-    logout () {
-      return inTurn(async () => {
-        const token = await store?.get()
-        await post('logout', token ? { refresh_token: token } : {}, session ? { authorization: `Bearer ${session.accessToken}` } : {})
-        await store?.set(undefined)
-        become(null)
-        channel?.postMessage('out')
-      })
-    },
-
-    fetch: fetchAsUser,
+    requestOtp,
+    verifyOtp,
+    refresh: () => refreshSession(session),
+    logout,
+    fetch: fetchWithToken,
 
     onChange (listener) {
       listeners.add(listener)
@@ -282,14 +287,72 @@ export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAut
 
     close () {
       channel?.close()
-      // A closed channel throws when something is posted, which would fail a login that the server has already done.
+      // `postMessage` on a closed channel throws, and would fail a login that the server has already completed.
       channel = undefined
     }
   }
 }
 
-/** The object that the text holds as JSON, if it does. */
-function parse (text: string): Answer | undefined {
+/**
+ * Resolves a URL as `fetch` does, because the URL that `fetch` would request decides whether it gets the access token.
+ *
+ * @throws TypeError if the URL is relative and there is no page
+ */
+function resolveUrl (url: string | URL): URL {
+  return new URL(url, page.document?.baseURI ?? page.location?.href)
+}
+
+/**
+ * Returns the absolute URL of the plugin's routes, with a slash at the end.
+ * It is resolved against the URL of the page and not against its `<base>`: an attacker who can insert a `<base>` into the page
+ * must not be able to send codes and tokens to another server.
+ */
+function resolveBaseUrl (baseUrl: string): string {
+  const pageUrl = page.location?.href
+  const url = URL.canParse(baseUrl, pageUrl) ? new URL(baseUrl, pageUrl) : undefined
+  if (url === undefined || /[?#]/.test(url.href)) {
+    throw new TypeError(`Invalid baseUrl "${baseUrl}". Expected a path such as "/auth" or an absolute URL such as ` +
+      '"https://api.example/auth", without a query or #. Use an absolute URL if there is no page.')
+  }
+  return url.href.replace(/\/*$/, '/')
+}
+
+/** Used instead of `URL.origin`, which is "null" for `data:` and for the schemes of apps, such as `capacitor:`. */
+function schemeAndHost (url: string): string {
+  const { protocol, host } = new URL(url)
+  return `${protocol}//${host}`
+}
+
+/**
+ * Returns the locks and the channel that a page shares with other tabs. Without a page it returns neither: the clients in one
+ * Node process belong to different users, and the logout of one user must not reach another.
+ */
+function tabsOfPage (name: string): OtpAuthTabs {
+  if (page.document === undefined) return {}
+  return { locks: page.navigator?.locks, channel: globalThis.BroadcastChannel && new BroadcastChannel(name) }
+}
+
+/** A lock for this client alone: its work runs in the order of the calls. */
+function createQueue (): WithLock {
+  let last: Promise<unknown> = Promise.resolve()
+  return (work) => {
+    const result = last.then(work)
+    last = result.catch(() => {})
+    return result
+  }
+}
+
+/** Also true for a Request of another frame or of a polyfill, unlike `instanceof`. */
+function isRequest (value: object | string | null | undefined): value is Request {
+  return typeof value === 'object' && value !== null && 'clone' in value
+}
+
+function bearer ({ accessToken }: OtpAuthClientSession): { authorization: string } {
+  return { authorization: `Bearer ${accessToken}` }
+}
+
+/** Returns undefined if the text is not JSON. */
+function parseBody (text: string): ResponseBody | undefined {
   try {
     return Object(JSON.parse(text))
   } catch {
@@ -297,30 +360,39 @@ function parse (text: string): Answer | undefined {
   }
 }
 
-function failure ({ status, headers }: Response, answer: Answer = {} as Answer): OtpAuthClientError {
-  const { code, message, attemptsRemaining, retryAfter = Number(headers.get('retry-after')) || undefined } = answer
+/** @param body undefined if it is not JSON, as in a proxy's error page */
+function responseError ({ status, headers }: Response, body: ResponseBody = {} as ResponseBody): OtpAuthClientError {
+  const { code, message, attemptsRemaining, retryAfter = Number(headers.get('retry-after')) || undefined } = body
   return new OtpAuthClientError(
     status,
-    typeof code === 'string' ? code : 'OTP_AUTH_UNEXPECTED_ANSWER',
-    typeof message === 'string' ? message : `The server answered ${status}`,
+    typeof code === 'string' ? code : 'OTP_AUTH_UNEXPECTED_RESPONSE',
+    typeof message === 'string' ? message : unexpected(`with status ${status}`),
     { attemptsRemaining, retryAfter }
   )
 }
 
-/** @throws OtpAuthClientError for what is no token: a success that some other server answered */
-function userOf (token: unknown): string {
+/**
+ * Reads the `sub` claim of an access token. It cannot check the signature, because the server alone has the key.
+ *
+ * @throws OtpAuthClientError if it is not a token, because another server sent the response
+ */
+function readUserId (token: unknown): string {
   try {
     const claims = atob((token as string).split('.')[1]!.replaceAll('-', '+').replaceAll('_', '/'))
     const { sub } = JSON.parse(new TextDecoder().decode(Uint8Array.from(claims, (byte) => byte.charCodeAt(0))))
-    if (typeof sub !== 'string') throw new TypeError('no sub')
+    if (typeof sub !== 'string') throw new TypeError('The access token has no "sub" claim')
     return sub
   } catch (cause) {
-    throw new OtpAuthClientError(200, 'OTP_AUTH_UNEXPECTED_ANSWER', 'The server answered without an access token', { cause })
+    throw new OtpAuthClientError(200, 'OTP_AUTH_UNEXPECTED_RESPONSE', unexpected('without a valid access token'), { cause })
   }
 }
 
-/** What the work comes to, or the signal's reason as soon as it is aborted. The work goes on: others wait for it, too. */
-async function unlessAborted<Result> (signal: AbortSignal | null | undefined, work: () => Promise<Result>): Promise<Result> {
+function unexpected (detail: string): string {
+  return `Unexpected response ${detail}. Expected a response from fastify-otp-auth. Check baseUrl and any proxy in front of the server.`
+}
+
+/** Returns the result of the work, or rejects when the signal is aborted. The work goes on, because others may wait for it. */
+async function rejectOnAbort<Result> (signal: AbortSignal | null | undefined, work: () => Promise<Result>): Promise<Result> {
   signal?.throwIfAborted()
   return await new Promise((resolve, reject) => {
     const abort = (): void => reject(signal!.reason)

@@ -1,49 +1,59 @@
-/** Who is signed in, as far as the client knows. */
+/** The signed-in user and the access token. */
 export interface OtpAuthClientSession {
-  /** Kept in memory alone. For what cannot go through the client's `fetch`, such as the first message of a WebSocket. */
+  /** Held in memory only. Use it for requests that cannot use the client's `fetch`, such as the first message of a WebSocket. */
   readonly accessToken: string
-  /** When the access token ends, in epoch milliseconds of this machine's clock: reckoned from when the answer came. */
+  /** When the access token expires, in epoch milliseconds of this machine's clock, counted from when the response arrived. */
   readonly expiresAt: number
-  /** The `sub` of the access token: for showing and comparing. Only a server that verified the token may trust it. */
+  /**
+   * The `sub` claim of the access token, which is the user's ID. Use it only to show or compare users: the client does not
+   * verify the token. A server must verify the token before it trusts the claim.
+   */
   readonly userId: string
 }
 
-/** A code that was mailed, or seems to be. Times are in seconds, from when the answer came. */
+/**
+ * A successful request for a code. It looks the same whether or not the address has an account, so an email may not have
+ * been sent. Times are in seconds from when the response arrived.
+ */
 export interface OtpAuthRequestedOtp {
-  /** Names this request. The client sends it with the code by itself; keep it where the login must outlive a reload. */
+  /** The ID of this request. The client sends it with the code. Store it only if the login must continue after a page reload. */
   readonly requestId: string
-  /** Until the code ends. */
+  /** Seconds until the code expires. */
   readonly expiresIn: number
-  /** Until another code can be asked for. */
+  /** Seconds until another code can be requested. */
   readonly resendAfter: number
-  /** Characters in the code: digits, or 13 letters and digits. */
+  /** The length of the code: a number of digits, or 13 for a code of letters and digits. */
   readonly codeLength: number
 }
 
-/** A login that was begun before this client was made; what is left out is what this client's `requestOtp` was told. */
+/** A login that was started before this client was created. If you omit a field, the client uses its last `requestOtp`. */
 export interface OtpAuthResumedLogin {
   email?: string
   requestId?: string
 }
 
-/** Keeps the refresh token of a client without cookies, for `refreshTokenDelivery: 'body'` or `'both'`. */
+/** Stores the refresh token of a client without cookies, for `refreshTokenDelivery: 'body'` or `'both'`. */
 export interface OtpAuthRefreshTokenStore {
-  /** Empty, null or undefined: there is none. */
+  /** Returns the token. Return an empty string, null or undefined if there is no token. */
   get (): string | null | undefined | Promise<string | null | undefined>
   /**
-   * Replaces the token, for each refresh gives a new one; undefined removes it. Resolve once it is safe: the one before
-   * works for `refreshGracePeriod` (30 s) only, and to present it later ends the session as if it were stolen.
+   * Replaces the token, or removes it if `token` is undefined. Every refresh returns a new token.
+   * Return a promise that resolves when the token is saved: the previous token works for `refreshGracePeriod` (30 s by
+   * default) only. If it is sent later, the server treats it as stolen and ends the session.
    */
   set (token: string | undefined): unknown
 }
 
-/** What the tabs of one browser agree through. Both are left out where there is none. */
+/** Connects the tabs of one browser. Leave out what is not available. */
 export interface OtpAuthTabs {
-  /** Lets the tabs take turns: `navigator.locks`. Without it, turns are taken within this tab. */
+  /** Lets one tab at a time change the session: `navigator.locks`. Without it, each tab has a queue of its own. */
   locks?: {
     request<Result> (name: string, work: () => Promise<Result>): Promise<Result>
   }
-  /** Carries the words "in" and "out", never a token: a `BroadcastChannel`. Without it, tabs learn by their next 401. */
+  /**
+   * Tells other tabs about a login or logout: a `BroadcastChannel`. Its messages are the words "in" and "out", never a token.
+   * Without it, a tab notices the change at its next 401.
+   */
   channel?: {
     postMessage (message: unknown): void
     addEventListener (type: 'message', listener: (event: { readonly type: string, readonly data?: unknown }) => void): void
@@ -54,84 +64,93 @@ export interface OtpAuthTabs {
 /** Options of {@link OtpAuthClient}. */
 export interface OtpAuthClientOptions {
   /**
-   * Where the plugin's routes are: a path on the page's own origin, or an absolute address such as
-   * `https://api.example/auth`, without a query. Absolute where there is no page. It is read once, when the client is made, and
-   * from the page's own address: a `<base>` does not move it. **Nothing but its scheme, host and port gets the access token.**
+   * The URL of the plugin's routes, without a query: a path on the page's own origin, or an absolute URL such as
+   * `https://api.example/auth`. If there is no page, it must be absolute. The client resolves it once, when it is created,
+   * against the URL of the page; a `<base>` has no effect. **Only the scheme, host and port of this URL get the access token.**
    * @default '/auth'
    */
   baseUrl?: string
   /**
-   * Of the requests to the plugin's own routes.
-   * @default 'include', for the refresh token is in a cookie; 'same-origin' with a `refreshToken` store
+   * The `credentials` of requests to the plugin's routes.
+   * @default 'include', because the refresh token is in a cookie; 'same-origin' with a `refreshToken` store
    */
   credentials?: 'include' | 'same-origin' | 'omit'
   /**
-   * Takes the place of the global `fetch`, for every request. It must drop `Authorization` when a redirect leads to another
+   * Replaces the global `fetch` for all requests. It must remove the `Authorization` header when a redirect leads to another
    * origin, as browsers and Node do.
+   * @default the global `fetch`
    */
   fetch?: (input: string | Request, init?: RequestInit) => Promise<Response>
-  /** @default none: the refresh token is in an HttpOnly cookie, where no script can read it */
+  /** @default undefined: the refresh token is in an HttpOnly cookie, which no script can read */
   refreshToken?: OtpAuthRefreshTokenStore
   /**
-   * Milliseconds that one of the plugin's own routes may take to answer, 1 to 2147483647. A refresh has 10 s at most; where no
-   * answer came it is sent once more, with 10 s again. @default 30000
+   * The timeout of a request to the plugin's routes, in milliseconds from 1 to 2147483647. A refresh has at most 10 s. If it
+   * gets no response, it is sent once more, again with at most 10 s.
+   * @default 30000
    */
   timeout?: number
-  /** @default the browser's own where there is a page; none elsewhere, where each client is a user of its own */
+  /**
+   * How this client cooperates with the clients in other tabs.
+   * @default the browser's locks and channel in a page; none elsewhere, because there each client belongs to a different user
+   */
   tabs?: OtpAuthTabs
 }
 
 /**
- * Logs in, keeps the access token and sends it. Its functions need no `this`.
+ * Logs users in, holds the access token and adds it to requests. Its methods do not need `this`, so you can pass them around.
  *
- * `requestOtp`, `verifyOtp`, `logout`, and `refresh` for anything but a 401, reject with an `OtpAuthClientError` where there is
- * no success; and with whatever the `refreshToken` store throws.
+ * `requestOtp`, `verifyOtp`, `refresh` and `logout` reject with an `OtpAuthClientError` if they do not succeed. The exception
+ * is a 401 of `refresh`: it resolves to null. If the `refreshToken` store throws, they reject with its error.
  */
 export interface OtpAuthClient {
-  /** Null: nobody is signed in. Undefined: nobody knows yet, for no answer has come since the page was loaded. */
+  /** Null if no user is signed in. Undefined until the first response tells whether a user is signed in. */
   readonly session: OtpAuthClientSession | null | undefined
 
   /**
-   * Asks for a code. The next call for the same address carries the request id on, which gives the request its tries anew.
-   * It may fail while an earlier code for this address is still good (a cool-down, a mail that is late): let it be typed.
+   * Requests a code. The next call for the same email address sends the same request ID, and the new code gets all attempts
+   * again. If it rejects, an earlier code for this address may still be valid, for example during the cooldown or if the
+   * email is late. So let the user enter a code.
    */
   requestOtp (email: string): Promise<OtpAuthRequestedOtp>
 
   /**
-   * Enters the code for the address that `requestOtp` was last told, as it was typed or pasted.
-   * @param resumed for a login that was begun before a reload, or elsewhere
+   * Logs in with the code for the email address of the last `requestOtp`. Pass the code as the user typed or pasted it.
+   * @param resumed for a login that was started before a page reload, or by another client
    */
   verifyOtp (code: string, resumed?: OtpAuthResumedLogin): Promise<OtpAuthClientSession>
 
   /**
-   * Gets a new access token: after a reload, to learn whether somebody is signed in. Calls at the same time share one,
-   * which is sent a second time where no answer came. Null where nobody is: the answer was a 401, or the `refreshToken` store is
-   * empty, and then nothing is asked. The stored token is removed for `OTP_AUTH_INVALID_REFRESH_TOKEN` alone: the 401 of a
-   * proxy says nothing of it.
+   * Gets a new access token. Call it after a page load to find out whether a user is signed in.
+   * Calls at the same time share one request. If it gets no response, it is sent once more.
+   * Resolves to null if no user is signed in: the response was a 401, or the `refreshToken` store is empty. With an empty
+   * store, no request is sent. The client removes the token from the store only if the response has the code
+   * `OTP_AUTH_INVALID_REFRESH_TOKEN`. A 401 with another code may come from a proxy and says nothing about the token.
    */
   refresh (): Promise<OtpAuthClientSession | null>
 
   /**
-   * Ends the session on the server, then here, then in the other tabs. Where it rejects, this client keeps its session,
-   * which the server may have ended: call it again.
+   * Ends the session: first on the server, then in this client, then in the other tabs. If it rejects, this client keeps its
+   * session, although the server may have ended it. Call it again.
    */
   logout (): Promise<void>
 
   /**
-   * `fetch`, with the access token where the address is on the origin of `baseUrl`, and nothing added anywhere else or where
-   * you set an `Authorization` of your own. A 401 makes it refresh, once for all who wait, and send the request once more;
-   * it resolves to the 401 where nobody is signed in any longer, where somebody else now is, and where the body was a stream
-   * in `init`, which can be read only once. A refresh that fails in any other way rejects, and nobody is signed out.
+   * Works like the global `fetch`, and adds the access token if the URL has the origin of `baseUrl`. It adds nothing for other
+   * origins, or if you set an `Authorization` header.
+   *
+   * After a 401 it refreshes and sends the request once more. Requests that wait at the same time share one refresh.
+   * It resolves to the 401 if no user is signed in any more, if another user is signed in now, or if the body is a stream in
+   * `init`, which can be read only once. If the refresh fails for another reason, it rejects and the user stays signed in.
    */
   fetch (input: string | URL | Request, init?: RequestInit): Promise<Response>
 
   /**
-   * Calls the listener, a moment later, when somebody else is signed in than before or nobody is any longer, in this tab or
-   * another; a new token for the same user is no change.
-   * @returns stops it
+   * Adds a listener for logins and logouts in this tab and in others. It is called shortly after another user signs in or the
+   * user signs out. A new access token for the same user does not call it.
+   * @returns a function that removes the listener
    */
   onChange (listener: (session: OtpAuthClientSession | null) => void): () => void
 
-  /** Ends the exchange with other tabs: this client neither hears of their logins and logouts nor tells its own. */
+  /** Disconnects from other tabs. The client still works, but neither receives nor sends news of logins and logouts. */
   close (): void
 }

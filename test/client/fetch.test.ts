@@ -8,7 +8,7 @@ import { BASE, clientApp, fetchOf, HOME, LOGGED_IN } from '../helpers/client.ts'
 
 const ME = `${HOME}/me`
 
-/** Anna signed in, with an echo of what is sent to it among the guarded routes; `expire` ends her access token. */
+/** A signed-in user in one tab. `expire` moves the clock past the end of the access token. */
 async function signedIn (t: Test, options: Parameters<typeof clientApp>[1] = {}) {
   const built = await clientApp(t, {
     ...options,
@@ -24,7 +24,7 @@ async function signedIn (t: Test, options: Parameters<typeof clientApp>[1] = {})
   return { ...built, tab, session, expire: () => built.clock.advance(901) }
 }
 
-/** A server of another origin, and what it was asked. */
+/** Starts a server, and returns its origin. */
 async function serve (t: Test, listener: RequestListener) {
   const server = createServer(listener).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -41,7 +41,7 @@ function deferred () {
   return { promise, resolve }
 }
 
-t.test('the access token goes to no other origin than that of the routes', async (t) => {
+t.test('the access token is sent only to the origin of the routes', async (t) => {
   const { tab: { client: tab, sent } } = await signedIn(t)
   for (const address of [
     'https://app.example/me', 'http://app.example:8080/me', 'http://evil.example/me', 'http://api.app.example/me',
@@ -51,29 +51,29 @@ t.test('the access token goes to no other origin than that of the routes', async
       await tab.fetch(input).catch(() => {}) // `fetch` itself refuses credentials in an address
     }
   }
-  const strangers = sent.filter(({ url }) => new URL(url).origin !== HOME)
-  t.equal(strangers.length, 18)
-  t.strictSame(strangers.filter(({ authorization }) => authorization !== null), [])
+  const toOtherOrigins = sent.filter(({ url }) => new URL(url).origin !== HOME)
+  t.equal(toOtherOrigins.length, 18)
+  t.strictSame(toOtherOrigins.filter(({ authorization }) => authorization !== null), [])
   t.equal((await tab.fetch('http://APP.example:80/me')).status, 200)
 })
 
-t.test('a Request that is given for the init is sent as it is', async (t) => {
+t.test('a Request passed as init is sent with its method, headers and body', async (t) => {
   const { tab: { client, sent }, expire } = await signedIn(t)
   const init = (body: string) => new Request('http://elsewhere.example/', { method: 'POST', body, headers: { 'content-type': 'text/plain' } })
   t.match(await (await client.fetch(`${HOME}/echo`, init('one'))).json(), { body: 'one' })
   expire()
-  t.equal((await client.fetch(`${HOME}/echo`, init('two'))).status, 401, 'its body may be a stream, and is not sent again')
+  t.equal((await client.fetch(`${HOME}/echo`, init('two'))).status, 401, 'it is not sent again, because its body may be a stream')
   t.match(await (await client.fetch(`${HOME}/echo`, init('three'))).json(), { body: 'three' })
   t.strictSame(sent.filter(({ url }) => url.includes('elsewhere')), [])
 })
 
-t.test('among schemes that have no origin, home is the same scheme and host', async (t) => {
-  const asked: Array<[string, string | null]> = []
+t.test('for schemes without an origin, the scheme and host must be those of the routes', async (t) => {
+  const requests: Array<[string, string | null]> = []
   const client = createOtpAuthClient({
     baseUrl: 'capacitor://localhost/auth',
     fetch: async (input, init) => {
       const authorization = new Headers(init?.headers).get('authorization')
-      asked.push([String(input), authorization])
+      requests.push([String(input), authorization])
       return Response.json(String(input).endsWith('refresh') ? LOGGED_IN : {})
     }
   })
@@ -81,10 +81,10 @@ t.test('among schemes that have no origin, home is the same scheme and host', as
   for (const address of ['capacitor://localhost/me', 'capacitor://evil/me', 'other://localhost/me', 'data:text/plain,x', 'https://localhost/me']) {
     await client.fetch(address)
   }
-  t.strictSame(asked.filter(([, authorization]) => authorization !== null).map(([address]) => address), ['capacitor://localhost/me'])
+  t.strictSame(requests.filter(([, authorization]) => authorization !== null).map(([address]) => address), ['capacitor://localhost/me'])
 })
 
-t.test('a redirect to another origin takes no access token along, and its 401 ends nothing', async (t) => {
+t.test('a redirect to another origin does not get the access token, and its 401 does not refresh', async (t) => {
   const seen: Array<string | undefined> = []
   const elsewhere = await serve(t, (request, response) => {
     seen.push(request.headers.authorization)
@@ -95,8 +95,8 @@ t.test('a redirect to another origin takes no access token along, and its 401 en
   const home = await serve(t, async (request, response) => {
     if (request.url === '/auth/refresh') refreshes++
     if (request.url!.startsWith('/auth/')) {
-      const answer = await anna.post(request.url!)
-      response.writeHead(answer.status, { 'content-type': 'application/json' }).end(JSON.stringify(answer.body))
+      const { status, body } = await anna.post(request.url!)
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     } else {
       seen.push(request.headers.authorization)
       response.writeHead(307, { location: `${elsewhere}/me` }).end()
@@ -112,15 +112,15 @@ t.test('a redirect to another origin takes no access token along, and its 401 en
   t.equal(refreshes, 1)
 })
 
-t.test('what the routes are told follows no redirect', async (t) => {
-  const elsewhere = await serve(t, () => t.fail('was told'))
+t.test('requests to the routes do not follow redirects', async (t) => {
+  const elsewhere = await serve(t, () => t.fail('this server must not get the request'))
   const home = await serve(t, (request, response) => response.writeHead(307, { location: elsewhere + request.url }).end())
   const client = createOtpAuthClient({ baseUrl: `${home}/auth`, refreshToken: { get: () => 'token', set: () => {} } })
   await t.rejects(client.verifyOtp('123456', { email: 'anna@example.com' }), { name: 'OtpAuthClientError', status: 0, code: 'OTP_AUTH_UNREACHABLE' })
   await t.rejects(client.refresh(), { name: 'OtpAuthClientError', status: 0 })
 })
 
-t.test('an Authorization of the caller\'s own is left alone, and so is its 401', async (t) => {
+t.test('an Authorization header of the caller is kept, and its 401 does not refresh', async (t) => {
   const { tab } = await signedIn(t)
   const headers = { authorization: 'Basic eDp5' }
   t.equal((await tab.client.fetch(ME, { headers })).status, 401)
@@ -129,46 +129,46 @@ t.test('an Authorization of the caller\'s own is left alone, and so is its 401',
   t.equal(tab.asked('/auth/refresh').length, 0)
 })
 
-t.test('a 401 refreshes once for all who wait, and each asks once more', async (t) => {
+t.test('after a 401, requests that wait at the same time share one refresh, and each is sent once more', async (t) => {
   const { tab, expire } = await signedIn(t)
   expire()
-  const answers = await Promise.all(Array.from({ length: 20 }, () => tab.client.fetch(ME)))
-  t.ok(answers.every(({ status }) => status === 200))
+  const responses = await Promise.all(Array.from({ length: 20 }, () => tab.client.fetch(ME)))
+  t.ok(responses.every(({ status }) => status === 200))
   t.equal(tab.asked('/auth/refresh').length, 1)
   t.equal(tab.asked('/me').length, 40)
-  t.equal(tab.changes.length, 1, 'a new token is no change of user')
+  t.equal(tab.changes.length, 1, 'a new token for the same user is not a change')
 
   const refused = await tab.client.fetch(`${HOME}/refused`)
-  t.match(await refused.json(), { code: 'MINE' }, 'a 401 that stays is handed on')
+  t.match(await refused.json(), { code: 'MINE' }, 'a second 401 is returned')
   t.equal(tab.asked('/refused').length, 2)
 })
 
-t.test('a 401 that a newer token has overtaken asks again without a refresh', async (t) => {
+t.test('a request whose 401 arrives after a refresh is sent again without another refresh', async (t) => {
   const { anna, expire, client } = await signedIn(t)
   const { fetch, sent } = fetchOf(anna)
-  const { promise: overtaken, resolve: letGo } = deferred()
-  const { promise: refused, resolve: tell } = deferred()
+  const released = deferred()
+  const refused = deferred()
   const { client: tab } = client({
     fetch: async (input, init) => {
-      const answer = await fetch(input, init)
-      if (answer.status === 401) {
-        tell()
-        await overtaken
+      const response = await fetch(input, init)
+      if (response.status === 401) {
+        refused.resolve()
+        await released.promise
       }
-      return answer
+      return response
     }
   })
   await tab.refresh()
   expire()
   const waiting = tab.fetch(ME)
-  await refused
+  await refused.promise
   await tab.refresh()
-  letGo()
+  released.resolve()
   t.equal((await waiting).status, 200)
   t.strictSame(sent.map(({ url }) => url), [`${BASE}/refresh`, ME, `${BASE}/refresh`, ME])
 })
 
-t.test('a body is sent again whole; a stream, which can be read once, is not', async (t) => {
+t.test('a body is sent again whole, except a stream, which can be read only once', async (t) => {
   const { tab, expire } = await signedIn(t)
   const { fetch } = tab.client
   const echo = `${HOME}/echo`
@@ -188,16 +188,16 @@ t.test('a body is sent again whole; a stream, which can be read once, is not', a
   ]
   for (const [body, input, init] of cases) {
     expire()
-    const answer = await fetch(input, init)
-    t.strictSame([answer.status, await answer.json()], [200, { body }], body)
+    const response = await fetch(input, init)
+    t.strictSame([response.status, await response.json()], [200, { body }], body)
   }
   expire()
-  const once = () => fetch(echo, { ...plain, body: stream(), duplex: 'half' })
-  t.equal((await once()).status, 401)
-  t.strictSame(await (await once()).json(), { body: 'streamed' }, 'its 401 got a new token for the next')
+  const sendStream = () => fetch(echo, { ...plain, body: stream(), duplex: 'half' })
+  t.equal((await sendStream()).status, 401)
+  t.strictSame(await (await sendStream()).json(), { body: 'streamed' }, 'the refresh after the 401 serves the next request')
 })
 
-t.test('after a reload the first request asks who it is', async (t) => {
+t.test('after a reload, the first request refreshes to find out who is signed in', async (t) => {
   const { client, browser, expire } = await signedIn(t)
   expire()
   const reloaded = client()
@@ -205,19 +205,19 @@ t.test('after a reload the first request asks who it is', async (t) => {
   t.strictSame(users, [{ user: 'anna@example.com' }, { user: 'anna@example.com' }])
   t.equal(reloaded.asked('/auth/refresh').length, 1)
 
-  const nobody = client({}, browser())
-  t.strictSame(await (await nobody.client.fetch(`${HOME}/maybe`)).json(), { user: null })
-  t.strictSame(nobody.changes, [null])
+  const signedOut = client({}, browser())
+  t.strictSame(await (await signedOut.client.fetch(`${HOME}/maybe`)).json(), { user: null })
+  t.strictSame(signedOut.changes, [null])
 })
 
-t.test('a 401 of the routes themselves refreshes nothing', async (t) => {
+t.test('a 401 of the plugin\'s own routes does not refresh', async (t) => {
   const { client, browser } = await signedIn(t)
-  const nobody = client({}, browser())
-  t.equal((await nobody.client.fetch(`${BASE}/refresh?again`, { method: 'POST' })).status, 401)
-  t.equal(nobody.sent.length, 1)
+  const signedOut = client({}, browser())
+  t.equal((await signedOut.client.fetch(`${BASE}/refresh?again`, { method: 'POST' })).status, 401)
+  t.equal(signedOut.sent.length, 1)
 })
 
-t.test('only a 401 signs out: a refresh that cannot be done now rejects, and is tried again', async (t) => {
+t.test('only a 401 signs the user out: a refresh that fails for another reason rejects, and the next request tries again', async (t) => {
   const { tab, session, expire, storage } = await signedIn(t)
   const { loadSession } = storage
   expire()
@@ -225,10 +225,10 @@ t.test('only a 401 signs out: a refresh that cannot be done now rejects, and is 
   await Promise.all([1, 2, 3].map(async () => {
     await t.rejects(tab.client.refresh(), { name: 'OtpAuthClientError', status: 503, code: 'OTP_AUTH_STORAGE_UNAVAILABLE' })
   }))
-  t.equal(tab.asked('/auth/refresh').length, 1, 'all who wait hear of one failure')
-  const page = (status: number) => createOtpAuthClient({ baseUrl: BASE, fetch: async () => new Response('<p>', { status }) })
+  t.equal(tab.asked('/auth/refresh').length, 1, 'all callers share one failed refresh')
+  const clientOf = (status: number) => createOtpAuthClient({ baseUrl: BASE, fetch: async () => new Response('<p>', { status }) })
   for (const status of [200, 403, 429, 500, 502]) {
-    const client = page(status)
+    const client = clientOf(status)
     await t.rejects(client.refresh(), { name: 'OtpAuthClientError', status })
     await t.rejects(client.fetch(ME), { name: 'OtpAuthClientError', status })
     t.equal(client.session, undefined)
@@ -243,7 +243,7 @@ t.test('only a 401 signs out: a refresh that cannot be done now rejects, and is 
   t.strictSame([tab.client.session, tab.changes.at(-1)], [null, null])
 })
 
-t.test('who aborts stops waiting; the refresh goes on for the others', async (t) => {
+t.test('an aborted request stops waiting, and the refresh goes on for the others', async (t) => {
   const { tab, expire } = await signedIn(t)
   expire()
   const controller = new AbortController()

@@ -7,18 +7,18 @@ import { required } from '../helpers/options.ts'
 
 const ANNA = 'anna@example.com'
 
-t.test('logs in, survives a reload and logs out', async (t) => {
+t.test('a user logs in, stays signed in after a reload and logs out', async (t) => {
   const { client, codeFor } = await clientApp(t)
   const tab = client()
-  t.equal(tab.client.session, undefined, 'nobody knows yet')
+  t.equal(tab.client.session, undefined, 'unknown until the first response')
   t.equal(await tab.client.refresh(), null)
   t.equal(tab.client.session, null)
 
   t.match(await tab.client.requestOtp(ANNA), { requestId: String, expiresIn: 600, resendAfter: 60, codeLength: 6 })
-  const came = Date.now()
+  const before = Date.now()
   const session = await tab.client.verifyOtp(codeFor(ANNA))
   t.match(session, { accessToken: String, userId: String })
-  t.ok(session.expiresAt >= came + 900_000 && session.expiresAt <= Date.now() + 900_000, 'reckoned from when the answer came')
+  t.ok(session.expiresAt >= before + 900_000 && session.expiresAt <= Date.now() + 900_000, 'counted from when the response arrived')
   t.equal(tab.client.session, session)
   const me = await tab.client.fetch(`${BASE}/../me`)
   t.match(await me.json(), { email: ANNA, id: session.userId })
@@ -30,12 +30,12 @@ t.test('logs in, survives a reload and logs out', async (t) => {
   await reloaded.client.logout()
   t.equal(reloaded.client.session, null)
   t.equal((await reloaded.client.fetch('http://app.example/me')).status, 401)
-  await reloaded.client.logout() // where nobody is signed in, there is nothing to refuse
+  await reloaded.client.logout() // succeeds although no user is signed in
   t.strictSame(tab.changes, [null, session.userId])
   t.strictSame(reloaded.changes, [session.userId, null])
 })
 
-t.test('carries the request id, which gives a new request for the address its tries anew', async (t) => {
+t.test('a second request for the same email sends the request ID again, and its code gets all attempts again', async (t) => {
   const { client, codeFor, clock } = await clientApp(t)
   const { client: tab, asked } = client()
   const first = await tab.requestOtp(ANNA)
@@ -45,7 +45,7 @@ t.test('carries the request id, which gives a new request for the address its tr
   await t.rejects(tab.verifyOtp(wrongCode(codeFor(ANNA))), { name: 'OtpAuthClientError', attemptsRemaining: 4 })
 
   const other = await tab.requestOtp('ben@example.com')
-  t.notMatch(asked('/auth/request-otp').at(-1)!.body, first.requestId, 'but not to another address')
+  t.notMatch(asked('/auth/request-otp').at(-1)!.body, first.requestId, 'a request for another email does not send it')
   t.not(other.requestId, first.requestId)
 })
 
@@ -58,16 +58,16 @@ t.test('a refused request leaves the code before it to be entered', async (t) =>
   t.ok(await tab.verifyOtp(codeFor(ANNA)))
 })
 
-t.test('a login begun elsewhere is taken up with its address and request id', async (t) => {
+t.test('a login that was started by another client continues with its email and request ID', async (t) => {
   const { client, codeFor, browser } = await clientApp(t, { requireRequestId: true })
   const { requestId } = await client().client.requestOtp(ANNA)
-  const { client: elsewhere } = client({}, browser())
-  await t.rejects(elsewhere.verifyOtp(codeFor(ANNA)), { name: 'OtpAuthClientError', status: 400, code: 'FST_ERR_VALIDATION' }, 'nobody said whose code')
-  await t.rejects(elsewhere.verifyOtp(codeFor(ANNA), { email: ANNA }), { name: 'OtpAuthClientError', status: 401 })
-  t.ok(await elsewhere.verifyOtp(codeFor(ANNA), { email: ANNA, requestId }))
+  const { client: otherClient } = client({}, browser())
+  await t.rejects(otherClient.verifyOtp(codeFor(ANNA)), { name: 'OtpAuthClientError', status: 400, code: 'FST_ERR_VALIDATION' }, 'the email is missing')
+  await t.rejects(otherClient.verifyOtp(codeFor(ANNA), { email: ANNA }), { name: 'OtpAuthClientError', status: 401 })
+  t.ok(await otherClient.verifyOtp(codeFor(ANNA), { email: ANNA, requestId }))
 })
 
-t.test('errors tell status, code, message, tries left and the wait', async (t) => {
+t.test('an error has the status, code, message, remaining attempts and wait of the response', async (t) => {
   const { client, codeFor } = await clientApp(t, { maxOtpAttempts: 2 })
   const { client: tab } = client()
   await t.rejects(tab.requestOtp('nobody'), { name: 'OtpAuthClientError', status: 400, code: 'FST_ERR_VALIDATION', message: /email/ })
@@ -80,19 +80,21 @@ t.test('errors tell status, code, message, tries left and the wait', async (t) =
   t.match(await wrong(), { status: 429, code: 'OTP_AUTH_TOO_MANY_ATTEMPTS', attemptsRemaining: undefined })
 })
 
-t.test('an answer that is not the plugin\'s is an error of its own, whatever its status', async (t) => {
+t.test('a response that is not from the plugin has its own error code, whatever its status', async (t) => {
   const html = '<h1>Bad gateway</h1>'
-  const UNEXPECTED = 'OTP_AUTH_UNEXPECTED_ANSWER'
+  const UNEXPECTED = 'OTP_AUTH_UNEXPECTED_RESPONSE'
+  const unexpected = (detail: string) =>
+    `Unexpected response ${detail}. Expected a response from fastify-otp-auth. Check baseUrl and any proxy in front of the server.`
   const cases: Array<[string, Response, object]> = [
-    ['a proxy', new Response(html, { status: 502, headers: { 'retry-after': '7' } }), { status: 502, message: 'The server answered 502', retryAfter: 7 }],
-    ['a date to wait for', new Response('', { status: 503, headers: { 'retry-after': new Date().toUTCString() } }), { status: 503, retryAfter: undefined }],
-    ['a wrong address', Response.json({ message: 'Route POST:/verify-otp not found', statusCode: 404 }, { status: 404 }), { status: 404, message: /Route/ }],
-    ['other types', Response.json({ code: 5, message: {} }, { status: 500 }), { status: 500, message: 'The server answered 500' }],
-    ['no object', Response.json(null, { status: 500 }), { status: 500 }],
-    ['a page for every address', new Response(html), { status: 200 }],
-    ['JSON of another kind', Response.json({ ok: true }), { status: 200, message: 'The server answered 200' }],
-    ['a token of another kind', Response.json({ access_token: 'opaque' }), { status: 200, message: /access token/ }],
-    ['a token without a user', Response.json({ access_token: 'a.e30.c' }), { status: 200, message: /access token/ }]
+    ['a proxy', new Response(html, { status: 502, headers: { 'retry-after': '7' } }), { status: 502, message: unexpected('with status 502'), retryAfter: 7 }],
+    ['Retry-After with a date', new Response('', { status: 503, headers: { 'retry-after': new Date().toUTCString() } }), { status: 503, retryAfter: undefined }],
+    ['an unknown route', Response.json({ message: 'Route POST:/verify-otp not found', statusCode: 404 }, { status: 404 }), { status: 404, message: /Route/ }],
+    ['fields of other types', Response.json({ code: 5, message: {} }, { status: 500 }), { status: 500, message: unexpected('with status 500') }],
+    ['not an object', Response.json(null, { status: 500 }), { status: 500 }],
+    ['the same page for every URL', new Response(html), { status: 200 }],
+    ['other JSON', Response.json({ ok: true }), { status: 200, message: unexpected('with status 200') }],
+    ['another kind of token', Response.json({ access_token: 'opaque' }), { status: 200, message: unexpected('without a valid access token') }],
+    ['a token without a user', Response.json({ access_token: 'a.e30.c' }), { status: 200, message: unexpected('without a valid access token') }]
   ]
   for (const [name, response, expected] of cases) {
     const client = createOtpAuthClient({ baseUrl: BASE, fetch: async () => response })
@@ -101,20 +103,20 @@ t.test('an answer that is not the plugin\'s is an error of its own, whatever its
   }
 })
 
-t.test('a success that is not the plugin\'s is none, on any route', async (t) => {
+t.test('a successful response that is not from the plugin is an error on every route', async (t) => {
   for (const body of ['{}', 'null', '[]', '"hi"', '5']) {
     const client = createOtpAuthClient({ baseUrl: BASE, fetch: async () => new Response(body) })
-    const asks: Array<() => Promise<unknown>> = [
+    const calls: Array<() => Promise<unknown>> = [
       () => client.requestOtp(ANNA), () => client.verifyOtp('1', { email: ANNA }), client.refresh, client.logout
     ]
-    for (const ask of asks) {
-      await t.rejects(ask(), { name: 'OtpAuthClientError', status: 200, code: 'OTP_AUTH_UNEXPECTED_ANSWER' }, body)
+    for (const call of calls) {
+      await t.rejects(call(), { name: 'OtpAuthClientError', status: 200, code: 'OTP_AUTH_UNEXPECTED_RESPONSE' }, body)
     }
     t.equal(client.session, undefined)
   }
 })
 
-t.test('no answer, or none in time, is an error without a status', async (t) => {
+t.test('no response, or a late one, is an error with status 0', async (t) => {
   const UNREACHABLE = { status: 0, code: 'OTP_AUTH_UNREACHABLE' }
   const cause = new TypeError('fetch failed')
   const offline = createOtpAuthClient({ baseUrl: BASE, fetch: async () => { throw cause } })
@@ -124,10 +126,10 @@ t.test('no answer, or none in time, is an error without a status', async (t) => 
     baseUrl: BASE,
     timeout: 5,
     fetch: (_input, init) => new Promise((_resolve, reject) => {
-      // AbortSignal.timeout alone keeps no process alive.
-      const alive = setTimeout(() => {}, 10_000)
+      // AbortSignal.timeout alone does not keep the process running.
+      const keepAlive = setTimeout(() => {}, 10_000)
       init!.signal!.addEventListener('abort', () => {
-        clearTimeout(alive)
+        clearTimeout(keepAlive)
         reject(init!.signal!.reason)
       })
     })
@@ -135,23 +137,25 @@ t.test('no answer, or none in time, is an error without a status', async (t) => 
   await t.rejects(hanging.refresh(), UNREACHABLE)
 })
 
-t.test('where there is no page, an address that is not absolute is refused at once', async (t) => {
+t.test('a baseUrl that is not absolute is rejected at once if there is no page', async (t) => {
   for (const options of [undefined, { baseUrl: '/auth' }, { baseUrl: 'api.example/auth' }, { baseUrl: 'https://' }]) {
-    const message = /^baseUrl must be a path such as "\/auth", or an absolute address such as .* where there is no page, .*; got "/
+    const message = `Invalid baseUrl "${options?.baseUrl ?? '/auth'}". Expected a path such as "/auth" or an absolute URL such as ` +
+      '"https://api.example/auth", without a query or #. Use an absolute URL if there is no page.'
     t.throws(() => createOtpAuthClient(options), { name: 'TypeError', message })
   }
 })
 
-t.test('an address with a query, and a timeout that no timer keeps, are refused', async (t) => {
+t.test('a baseUrl with a query or a #, and a timeout out of range, are rejected', async (t) => {
   for (const baseUrl of ['https://api.example/auth?x=1', 'https://api.example/auth?', 'https://api.example/auth#top']) {
-    t.throws(() => createOtpAuthClient({ baseUrl }), { name: 'TypeError', message: /without a query or #; got "/ })
+    t.throws(() => createOtpAuthClient({ baseUrl }), { name: 'TypeError', message: /^Invalid baseUrl "https:.+, without a query or #\./ })
   }
   for (const timeout of [0, -1, NaN, Infinity, 2 ** 31, '5s' as never]) {
-    t.throws(() => createOtpAuthClient({ baseUrl: BASE, timeout }), { name: 'RangeError', message: /^timeout must be a number of milliseconds from 1 to/ })
+    const message = `Invalid timeout ${timeout}. Expected a number of milliseconds from 1 to 2147483647.`
+    t.throws(() => createOtpAuthClient({ baseUrl: BASE, timeout }), { name: 'RangeError', message })
   }
 })
 
-t.test('a code that was asked for while another one was entered can still be entered', async (t) => {
+t.test('a code that was requested while another one was checked can still be entered', async (t) => {
   const { client, codeFor } = await clientApp(t)
   const { client: tab } = client()
   await tab.requestOtp(ANNA)
@@ -161,7 +165,7 @@ t.test('a code that was asked for while another one was entered can still be ent
   t.ok(await tab.verifyOtp(codeFor('ben@example.com')))
 })
 
-t.test('a logout that the server refuses leaves this client signed in, and works when called again', async (t) => {
+t.test('after a failed logout the client is still signed in, and a second logout works', async (t) => {
   const { client, login, storage } = await clientApp(t)
   const tab = client()
   const session = await login(tab)
@@ -174,26 +178,26 @@ t.test('a logout that the server refuses leaves this client signed in, and works
   t.equal(tab.client.session, null)
 })
 
-t.test('a listener that was stopped hears nothing, one that throws fails no login', async (t) => {
+t.test('a removed listener is not called, and a listener that throws does not fail the login', async (t) => {
   const { client, login } = await clientApp(t)
   const tab = client()
-  const complaint = new Promise((resolve) => process.once('uncaughtException', resolve))
-  const heard: unknown[] = []
+  const uncaught = new Promise((resolve) => process.once('uncaughtException', resolve))
+  const calls: unknown[] = []
   tab.client.onChange(() => { throw new Error('from a listener') })
-  tab.client.onChange((session) => { heard.push(session) })
-  tab.client.onChange(() => t.fail('was stopped'))()
+  tab.client.onChange((session) => { calls.push(session) })
+  tab.client.onChange(() => t.fail('this listener was removed'))()
   const session = await login(tab)
-  t.match(await complaint, { message: 'from a listener' })
-  t.strictSame(heard, [session])
+  t.match(await uncaught, { message: 'from a listener' })
+  t.strictSame(calls, [session])
 })
 
-t.test('a store of refresh tokens holds the newest one, for clients without cookies', async (t) => {
+t.test('a refresh token store holds the newest token, for clients without cookies', async (t) => {
   const { client, login, clock, browser, codeFor } = await clientApp(t, { refreshTokenDelivery: 'body' })
   let stored: string | undefined
   const store = { get: async () => stored, set: async (token: string | undefined) => { stored = token } }
   const tab = client({ refreshToken: store })
   t.equal(await tab.client.refresh(), null)
-  t.equal(tab.sent.length, 0, 'without a token there is nothing to ask')
+  t.equal(tab.sent.length, 0, 'without a token no request is sent')
 
   await login(tab)
   const first = stored
@@ -203,7 +207,7 @@ t.test('a store of refresh tokens holds the newest one, for clients without cook
   t.ok(await restarted.client.refresh())
   t.not(stored, first)
   clock.advance(31)
-  t.ok(await restarted.client.refresh(), 'the stored one is the newest')
+  t.ok(await restarted.client.refresh(), 'the stored token is the newest')
 
   await restarted.client.logout()
   t.equal(stored, undefined)
@@ -216,11 +220,11 @@ t.test('a store of refresh tokens holds the newest one, for clients without cook
   await thief.client.refresh()
   clock.advance(31)
   await thief.client.refresh()
-  t.equal(await tab.client.refresh(), null, 'two hold one token: the session ends')
-  t.equal(stored, undefined, 'and what ended is kept no longer')
+  t.equal(await tab.client.refresh(), null, 'two clients used the same token: the session ends')
+  t.equal(stored, undefined, 'and its token is removed from the store')
 })
 
-t.test('sends cookies to another site, unless a store takes their place', async (t) => {
+t.test('requests send cookies to another site, unless a refresh token store replaces them', async (t) => {
   const credentialsOf = async (options: object) => {
     let credentials
     const client = createOtpAuthClient({
@@ -240,7 +244,7 @@ t.test('sends cookies to another site, unless a store takes their place', async 
   t.equal(await credentialsOf({ refreshToken, credentials: 'omit' }), 'omit')
 })
 
-t.test('a refresh whose answer was lost is asked for again at once, within the grace period, and the session goes on', async (t) => {
+t.test('a refresh whose response was lost is sent again at once, within the grace period, and the session continues', async (t) => {
   const { anna, client, login, events } = await clientApp(t)
   const { fetch } = fetchOf(anna)
   let losses = 0
@@ -259,37 +263,37 @@ t.test('a refresh whose answer was lost is asked for again at once, within the g
   t.ok(await tab.client.refresh())
   t.equal(losses, 0)
   losses = 2
-  await t.rejects(tab.client.refresh(), { status: 0, code: 'OTP_AUTH_UNREACHABLE' }, 'but not for ever')
-  t.ok(tab.client.session, 'and nobody is signed out')
+  await t.rejects(tab.client.refresh(), { status: 0, code: 'OTP_AUTH_UNREACHABLE' }, 'it is sent twice, not more often')
+  t.ok(tab.client.session, 'and the user stays signed in')
   t.notOk(events.some(({ type }) => type === 'refresh-token.reused'))
 })
 
-t.test('both tries of a refresh fit into the grace period, however long other routes may take', async (t) => {
-  const limits: number[] = []
-  t.intercept(AbortSignal, 'timeout', { value: (limit: number) => { limits.push(limit) } })
+t.test('both requests of a refresh end within the grace period, however long the timeout of other routes is', async (t) => {
+  const timeouts: number[] = []
+  t.intercept(AbortSignal, 'timeout', { value: (milliseconds: number) => { timeouts.push(milliseconds) } })
   const fetch = async () => { throw new TypeError('offline') }
   for (const options of [{}, { timeout: 60_000 }, { timeout: 3000 }]) {
     const client = createOtpAuthClient({ baseUrl: BASE, fetch, ...options })
     await t.rejects(client.refresh())
     await t.rejects(client.logout())
   }
-  t.strictSame(limits, [10_000, 10_000, 30_000, 10_000, 10_000, 60_000, 3000, 3000, 3000])
-  t.ok(limits[0]! + limits[1]! < resolveOptions(required()).refreshGracePeriod)
+  t.strictSame(timeouts, [10_000, 10_000, 30_000, 10_000, 10_000, 60_000, 3000, 3000, 3000])
+  t.ok(timeouts[0]! + timeouts[1]! < resolveOptions(required()).refreshGracePeriod)
 })
 
-t.test('a 401 that is not the plugin\'s ends no stored token', async (t) => {
-  const kept: unknown[] = []
+t.test('a 401 that is not from the plugin does not remove the stored token', async (t) => {
+  const writes: unknown[] = []
   const client = createOtpAuthClient({
     baseUrl: BASE,
-    refreshToken: { get: () => 'token', set: (token) => { kept.push(token) } },
+    refreshToken: { get: () => 'token', set: (token) => { writes.push(token) } },
     fetch: async () => new Response('<h1>401 Authorization Required</h1>', { status: 401 })
   })
   t.equal(await client.refresh(), null)
-  t.strictSame(kept, [])
+  t.strictSame(writes, [])
 })
 
-t.test('a store that fails with what looks like a 401 signs nobody out', async (t) => {
-  const kept: unknown[] = []
+t.test('a store error that looks like a 401 does not sign the user out', async (t) => {
+  const writes: unknown[] = []
   const failure = Object.assign(new Error('the keychain is locked'), { status: 401, code: 'OTP_AUTH_INVALID_REFRESH_TOKEN' })
   const client = createOtpAuthClient({
     baseUrl: BASE,
@@ -297,12 +301,12 @@ t.test('a store that fails with what looks like a 401 signs nobody out', async (
     refreshToken: {
       get: () => 'token',
       set (token) {
-        kept.push(token)
+        writes.push(token)
         throw failure
       }
     }
   })
   await t.rejects(client.refresh(), failure)
-  t.strictSame(kept, ['next'])
+  t.strictSame(writes, ['next'])
   t.equal(client.session, undefined)
 })

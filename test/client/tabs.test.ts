@@ -6,7 +6,7 @@ import { BASE, clientApp, fetchOf, HOME, LOGGED_IN, standInLocks } from '../help
 const ME = `${HOME}/me`
 const nodeLocks = (globalThis as { navigator?: { locks?: OtpAuthTabs['locks'] } }).navigator?.locks
 
-/** Each tab has a channel of its own to the others. */
+/** Each call returns the locks and a new channel for one more tab. */
 function tabsWith (locks: OtpAuthTabs['locks']): () => OtpAuthTabs {
   const name = randomUUID()
   return () => ({ locks, channel: new BroadcastChannel(name) })
@@ -17,7 +17,7 @@ const until = async (condition: () => boolean): Promise<void> => {
 }
 
 for (const [kind, locks] of [['Web Locks', nodeLocks ?? standInLocks()], ['no locks', undefined]] as const) {
-  t.test(`${kind}: ten tabs refresh at once, and nobody is signed out`, async (t) => {
+  t.test(`${kind}: ten tabs refresh at once, and all stay signed in`, async (t) => {
     const { client, login, anna, clock, events } = await clientApp(t)
     const tabs = tabsWith(locks)
     let atOnce = 0
@@ -34,24 +34,24 @@ for (const [kind, locks] of [['Web Locks', nodeLocks ?? standInLocks()], ['no lo
       })
     }
     await login(client())
-    const ten = Array.from({ length: 10 }, open)
+    const openTabs = Array.from({ length: 10 }, open)
     for (let round = 0; round < 3; round++) {
-      const answers = await Promise.all(ten.flatMap((tab) => [tab.client.fetch(ME), tab.client.fetch(ME)]))
-      t.ok(answers.every(({ status }) => status === 200))
+      const responses = await Promise.all(openTabs.flatMap((tab) => [tab.client.fetch(ME), tab.client.fetch(ME)]))
+      t.ok(responses.every(({ status }) => status === 200))
       clock.advance(901)
     }
-    t.equal(most, locks ? 1 : 10, locks ? 'one after the other' : 'each once')
+    t.equal(most, locks ? 1 : 10, locks ? 'one refresh at a time' : 'one refresh per tab')
     t.notOk(events.some(({ type }) => type === 'refresh-token.reused'))
   })
 
-  t.test(`${kind}: a logout in one tab ends the others`, async (t) => {
+  t.test(`${kind}: a logout in one tab signs the other tabs out`, async (t) => {
     const { client, login } = await clientApp(t)
     const tabs = tabsWith(locks)
     const one = client({ tabs: tabs() })
     const other = client({ tabs: tabs() })
     const { userId } = await login(one)
     await until(() => other.client.session != null)
-    t.strictSame(other.changes, [userId], 'it heard of the login, too')
+    t.strictSame(other.changes, [userId], 'the other tab was told about the login')
     await one.client.logout()
     await until(() => other.client.session === null)
     t.strictSame([one.changes, other.changes], [[userId, null], [userId, null]])
@@ -59,7 +59,7 @@ for (const [kind, locks] of [['Web Locks', nodeLocks ?? standInLocks()], ['no lo
   })
 }
 
-t.test('without a channel, a logout elsewhere shows at the next 401', async (t) => {
+t.test('without a channel, a tab notices a logout in another tab at its next 401', async (t) => {
   const { client, login } = await clientApp(t)
   const one = client()
   const other = client()
@@ -70,7 +70,7 @@ t.test('without a channel, a logout elsewhere shows at the next 401', async (t) 
   t.equal(other.client.session, null)
 })
 
-t.test('no request is sent again as somebody who signed in in another tab', async (t) => {
+t.test('a request is never sent again as another user who signed in in another tab', async (t) => {
   const { client, login } = await clientApp(t)
   const one = client()
   const other = client()
@@ -78,11 +78,11 @@ t.test('no request is sent again as somebody who signed in in another tab', asyn
   const ben = await login(other, 'ben@example.com')
   t.equal((await one.client.fetch(ME, { method: 'GET' })).status, 401)
   t.equal(one.asked('/me').length, 1)
-  t.strictSame(one.changes, [anna.userId, ben.userId], 'but who it is now is told')
+  t.strictSame(one.changes, [anna.userId, ben.userId], 'the listener is told about the new user')
   t.match(await (await one.client.fetch(ME)).json(), { email: 'ben@example.com' })
 })
 
-t.test('a login waits for a refresh under way, whose cookie would put the old session back', async (t) => {
+t.test('a login waits for a running refresh, whose cookie would restore the old session', async (t) => {
   const { client, login, codeFor } = await clientApp(t)
   const tab = client()
   await login(tab)
@@ -98,7 +98,7 @@ t.test('a login waits for a refresh under way, whose cookie would put the old se
   t.match(await (await tab.client.fetch(ME)).json(), { email: 'ben@example.com' })
 })
 
-t.test('a refresh that waited for a login or a logout asks nothing more', async (t) => {
+t.test('a refresh that waited for a logout sends no request', async (t) => {
   const { client, login } = await clientApp(t)
   const tab = client()
   await login(tab)
@@ -107,7 +107,7 @@ t.test('a refresh that waited for a login or a logout asks nothing more', async 
   t.equal(tab.asked('/auth/refresh').length, 0)
 })
 
-t.test('a logout that is heard while a refresh is under way is the last word', async (t) => {
+t.test('a logout in another tab during a refresh wins over the refresh', async (t) => {
   const { client, login } = await clientApp(t)
   const channel = new EventTarget()
   const tab = client({ tabs: { channel: Object.assign(channel, { postMessage: () => {}, close: () => {} }) } })
@@ -119,48 +119,48 @@ t.test('a logout that is heard while a refresh is under way is the last word', a
   t.equal(tab.client.session, null)
 
   channel.dispatchEvent(Object.assign(new Event('message'), { data: { access_token: 'planted' } }))
-  t.equal(tab.client.session, null, 'nothing else is listened to')
+  t.equal(tab.client.session, null, 'other messages are ignored')
 })
 
-t.test('news of a login that cannot be asked about now breaks nothing', async (t) => {
+t.test('if the refresh after a login in another tab fails, the session stays unknown', async (t) => {
   const channel = Object.assign(new EventTarget(), { postMessage: () => {}, close: () => {} })
-  let asked = 0
+  let requests = 0
   const client = createOtpAuthClient({
     baseUrl: BASE,
     tabs: { channel },
     fetch: async () => {
-      asked++
+      requests++
       throw new Error('offline')
     }
   })
   channel.dispatchEvent(Object.assign(new Event('message'), { data: 'in' }))
-  await until(() => asked === 2) // a refresh without an answer is asked for again
+  await until(() => requests === 2) // a refresh without a response is sent again
   t.equal(client.session, undefined)
 })
 
-t.test('tokens are told to no other tab', async (t) => {
+t.test('messages to other tabs contain no token', async (t) => {
   const { client, login } = await clientApp(t)
-  const said: unknown[] = []
-  const channel = { postMessage: (message: unknown) => { said.push(message) }, addEventListener: () => {}, close: () => {} }
+  const messages: unknown[] = []
+  const channel = { postMessage: (message: unknown) => { messages.push(message) }, addEventListener: () => {}, close: () => {} }
   const tab = client({ tabs: { channel } })
   await login(tab)
   await tab.client.refresh()
   await tab.client.logout()
-  t.strictSame(said, ['in', 'out'])
+  t.strictSame(messages, ['in', 'out'])
 })
 
-/** What a page has, for clients that are made in it. */
+/** Gives clients that are created afterwards the globals of a page. */
 function enterPage (t: Test, globals: Record<string, unknown>) {
   const address = 'http://app.example/shop/cart'
   const page = { document: { baseURI: address }, location: { href: address }, ...globals }
   for (const [name, value] of Object.entries(page)) t.intercept(globalThis, name as never, { value, writable: true } as never)
 }
 
-t.test('in a page, addresses are relative to it, and tabs agree through what it has', async (t) => {
-  const asked: string[] = []
+t.test('in a page, URLs are relative to the page, and tabs share its locks and channel', async (t) => {
+  const requests: string[] = []
   const options: OtpAuthClientOptions = {
     fetch: async (input, init) => {
-      asked.push(`${String(input)} ${new Headers(init?.headers).get('authorization')}`)
+      requests.push(`${String(input)} ${new Headers(init?.headers).get('authorization')}`)
       return new Response('', { status: 401 })
     }
   }
@@ -186,7 +186,7 @@ t.test('in a page, addresses are relative to it, and tabs agree through what it 
   const client = createOtpAuthClient(options)
   t.equal((await client.fetch('items?page=2')).status, 401)
   await client.fetch('//evil.example/me')
-  t.strictSame(asked, [
+  t.strictSame(requests, [
     'http://app.example/auth/refresh null', 'http://app.example/shop/items?page=2 null', 'http://app.example/auth/refresh null',
     'http://evil.example/me null'
   ])
@@ -194,19 +194,19 @@ t.test('in a page, addresses are relative to it, and tabs agree through what it 
   client.close()
   t.equal(open, 0)
 
-  // An old browser, or a page that is not served over https.
+  // An old browser, or a page that is not served over HTTPS.
   enterPage(t, { navigator: {}, BroadcastChannel: undefined })
-  const alone = createOtpAuthClient(options)
-  t.equal(await alone.refresh(), null)
-  alone.close()
+  const oldBrowser = createOtpAuthClient(options)
+  t.equal(await oldBrowser.refresh(), null)
+  oldBrowser.close()
 })
 
-t.test('a <base> that is smuggled into the page moves neither the routes nor the token', async (t) => {
-  const asked: string[] = []
+t.test('a <base> that an attacker inserts into the page redirects neither the routes nor the token', async (t) => {
+  const requests: string[] = []
   const options: OtpAuthClientOptions = {
     tabs: {},
     fetch: async (input, init) => {
-      asked.push(`${String(input)} ${new Headers(init?.headers).get('authorization') === null ? 'no token' : 'the token'}`)
+      requests.push(`${String(input)} ${new Headers(init?.headers).get('authorization') === null ? 'no token' : 'the token'}`)
       return Response.json(LOGGED_IN)
     }
   }
@@ -220,10 +220,10 @@ t.test('a <base> that is smuggled into the page moves neither the routes nor the
     await client.fetch('http://app.example/me')
   }
   const seen = ['http://app.example/auth/refresh no token', 'http://evil.example/me no token', 'http://app.example/me the token']
-  t.strictSame(asked, [...seen, ...seen])
+  t.strictSame(requests, [...seen, ...seen])
 })
 
-t.test('a client that no longer listens to other tabs goes on logging in and out', async (t) => {
+t.test('a closed client can still log in and out', async (t) => {
   const { client, login } = await clientApp(t)
   const tab = client({ tabs: { channel: new BroadcastChannel(randomUUID()) } })
   tab.client.close()
@@ -233,29 +233,29 @@ t.test('a client that no longer listens to other tabs goes on logging in and out
   tab.client.close()
 })
 
-t.test('a listener that was stopped hears nothing more, not even what it was about to', async (t) => {
+t.test('a listener that another listener removes is not called, even for the current change', async (t) => {
   const { client } = await clientApp(t)
   const { client: tab } = client()
-  const heard: string[] = []
+  const calls: string[] = []
   const stop = { second: () => {} }
-  tab.onChange(() => { heard.push('first'); stop.second() })
-  stop.second = tab.onChange(() => { heard.push('second') })
+  tab.onChange(() => { calls.push('first'); stop.second() })
+  stop.second = tab.onChange(() => { calls.push('second') })
   await tab.refresh()
   await new Promise(setImmediate)
-  t.strictSame(heard, ['first'])
+  t.strictSame(calls, ['first'])
 })
 
-t.test('in a worker, addresses are relative to its script; the global fetch is the one in use', async (t) => {
-  const asked: string[] = []
+t.test('in a worker, URLs are relative to its script, and the client uses the current global fetch', async (t) => {
+  const requests: string[] = []
   t.intercept(globalThis, 'location' as never, { value: { href: 'http://app.example/worker.js' } } as never)
   t.intercept(globalThis, 'fetch', {
     value: async (input: string) => {
-      asked.push(input)
+      requests.push(input)
       return new Response('', { status: 401 })
     }
   })
   const client = createOtpAuthClient()
   await client.refresh()
   await client.fetch('me')
-  t.strictSame(asked.slice(0, 2), ['http://app.example/auth/refresh', 'http://app.example/me'])
+  t.strictSame(requests.slice(0, 2), ['http://app.example/auth/refresh', 'http://app.example/me'])
 })

@@ -13,12 +13,12 @@ import t, { type Test } from 'tap'
 import { openChromium } from '../helpers/chromium.ts'
 import { freshDist } from '../helpers/fresh-dist.ts'
 
-// The example imports the package by its own name, which is `dist`: build first, import then.
+// The example imports the package by its name, which resolves to `dist`. So build it before the imports.
 freshDist()
 const { buildExample } = await import('../../examples/shared/app.ts')
 const { drizzleStorage, migrations } = await import('fastify-otp-auth/drizzle/sqlite')
 
-/** The example on a free port with a database in memory. */
+/** Starts the example on a free port, with a database in memory. */
 async function startExample (t: Test, otpAuth: Partial<OtpAuthOptions> = {}) {
   const sqlite = new Database(':memory:')
   const db = drizzle(sqlite)
@@ -29,12 +29,12 @@ async function startExample (t: Test, otpAuth: Partial<OtpAuthOptions> = {}) {
   return { app, origin: `http://localhost:${port}` }
 }
 
-/** A browser that nobody has used yet, on the example's page. What its scripts complain about fails the test. */
+/** Opens the example's page in a new browser profile. An error in a script of the page fails the test. */
 async function openPage (t: Test, origin: string, options: BrowserContextOptions = {}) {
   const context = await browser.newContext({ baseURL: origin, ...options })
   t.teardown(() => context.close())
   context.setDefaultTimeout(15_000)
-  context.on('weberror', (error) => t.fail('a script threw', { error: error.error() }))
+  context.on('weberror', (error) => t.fail('a script threw an error', { error: error.error() }))
   const page = await context.newPage()
   await page.goto('/')
   return page
@@ -44,13 +44,13 @@ const heading = (page: Page, name: string) => page.getByRole('heading', { name }
 const button = (page: Page, name: string | RegExp) => page.getByRole('button', { name })
 const focused = (page: Page) => page.locator(':focus').getAttribute('id')
 
-async function askForCode (page: Page, email: string) {
-  await page.getByLabel('E-mail address').fill(email)
+async function requestCode (page: Page, email: string) {
+  await page.getByLabel('Email address').fill(email)
   await button(page, 'Send me a code').click()
   await heading(page, 'Enter your code')
 }
 
-/** The newest code in the inbox, opened by the link on the page. */
+/** Opens the inbox by the link on the page, and returns the newest code. */
 async function codeFromInbox (page: Page) {
   const [inbox] = await Promise.all([page.waitForEvent('popup'), page.getByRole('link', { name: 'Open the inbox' }).click()])
   const code = await inbox.locator('code').first().textContent()
@@ -65,13 +65,13 @@ async function enterCode (page: Page, code: string) {
 
 const browser = await openChromium(t)
 
-t.test('logs in with the code from the inbox, refreshes, survives a reload and logs out', async (t) => {
+t.test('a user signs in with the code from the inbox, refreshes, stays signed in after a reload and signs out', async (t) => {
   const { origin } = await startExample(t)
   const page = await openPage(t, origin)
   await heading(page, 'Sign in')
   t.equal(await focused(page), 'email')
 
-  await askForCode(page, 'Ada@Example.com')
+  await requestCode(page, 'Ada@Example.com')
   t.equal(await focused(page), 'code-input')
   t.equal(await page.getByLabel('Code').getAttribute('autocomplete'), 'one-time-code')
   t.match(await button(page, /New code in/).textContent(), /^New code in (1:00|0:5\d)$/)
@@ -90,20 +90,20 @@ t.test('logs in with the code from the inbox, refreshes, survives a reload and l
   await page.reload()
   await heading(page, 'You are signed in')
 
-  await button(page, 'Log out').click()
+  await button(page, 'Sign out').click()
   await page.getByText('You are signed out.').waitFor()
   await page.reload()
   await heading(page, 'Sign in')
 })
 
-t.test('takes a pasted code with a space in it', async (t) => {
+t.test('a pasted code may contain a space', async (t) => {
   const { origin } = await startExample(t)
   const page = await openPage(t, origin, { permissions: ['clipboard-read', 'clipboard-write'] })
-  await askForCode(page, 'paste@example.com')
+  await requestCode(page, 'paste@example.com')
   const code = await codeFromInbox(page)
   const spaced = `${code.slice(0, 3)} ${code.slice(3)}`
 
-  // By way of the real clipboard: typed text would not meet a limit on the field's length.
+  // Use the real clipboard, because a maxlength of the field would cut off pasted text only.
   await page.evaluate(`navigator.clipboard.writeText('${spaced}')`)
   await page.getByLabel('Code').focus()
   await page.keyboard.press('ControlOrMeta+V')
@@ -112,56 +112,56 @@ t.test('takes a pasted code with a space in it', async (t) => {
   await heading(page, 'You are signed in')
 })
 
-t.test('a wrong code says how many tries are left, and the right one still works', async (t) => {
+t.test('after a wrong code the page shows how many attempts are left, and the right code still works', async (t) => {
   const { origin } = await startExample(t)
   const page = await openPage(t, origin)
-  await askForCode(page, 'wrong@example.com')
+  await requestCode(page, 'wrong@example.com')
   const code = await codeFromInbox(page)
   const wrong = code === '000000' ? '111111' : '000000'
 
   await enterCode(page, wrong)
-  await page.getByRole('alert').getByText('4 tries left.').waitFor()
+  await page.getByRole('alert').getByText('4 attempts left.').waitFor()
   t.equal(await focused(page), 'code-input')
   t.equal(await page.getByLabel('Code').getAttribute('aria-invalid'), 'true')
   await enterCode(page, wrong)
-  await page.getByRole('alert').getByText('3 tries left.').waitFor()
+  await page.getByRole('alert').getByText('3 attempts left.').waitFor()
 
   await enterCode(page, code)
   await heading(page, 'You are signed in')
   t.equal(await page.getByRole('alert').textContent(), '')
 })
 
-t.test('sends a new code once the wait is over', async (t) => {
+t.test('the page can send a new code when the cooldown is over', async (t) => {
   const { app, origin } = await startExample(t, { otpRateLimitSeconds: 1 })
   const page = await openPage(t, origin)
-  await askForCode(page, 'again@example.com')
+  await requestCode(page, 'again@example.com')
   await button(page, 'Send a new code').click()
-  await page.getByText('A new code is on its way.').waitFor()
-  t.equal((await app.inject('/inbox/mails')).json().length, 2)
+  await page.getByText('We sent you a new code.').waitFor()
+  t.equal((await app.inject('/inbox/emails')).json().length, 2)
   await enterCode(page, await codeFromInbox(page))
   await heading(page, 'You are signed in')
 })
 
-t.test('an address that has to wait can still enter the code it got', async (t) => {
+t.test('during the cooldown the user can still enter the previous code', async (t) => {
   const { origin } = await startExample(t)
   const page = await openPage(t, origin)
-  await askForCode(page, 'wait@example.com')
+  await requestCode(page, 'wait@example.com')
   await page.reload()
-  await askForCode(page, 'wait@example.com')
+  await requestCode(page, 'wait@example.com')
   await page.getByRole('alert').getByText('Too many requests').waitFor()
   t.ok(await button(page, /New code in/).isDisabled())
   await enterCode(page, await codeFromInbox(page))
   await heading(page, 'You are signed in')
 })
 
-t.test('asks for letters too once codes are long', async (t) => {
+t.test('the code field accepts letters when codes are long', async (t) => {
   const { origin } = await startExample(t, { otpRateLimitSeconds: 1, failureLimits: { perDay: 1 } })
   const page = await openPage(t, origin)
-  await askForCode(page, 'long@example.com')
+  await requestCode(page, 'long@example.com')
   t.equal(await page.getByLabel('Code').getAttribute('inputmode'), 'numeric')
   const code = await codeFromInbox(page)
   await enterCode(page, code === '000000' ? '111111' : '000000')
-  await page.getByRole('alert').getByText('tries left').waitFor()
+  await page.getByRole('alert').getByText('attempts left').waitFor()
 
   await button(page, 'Send a new code').click()
   await page.getByText('(13 letters and digits)').waitFor()
@@ -172,28 +172,28 @@ t.test('asks for letters too once codes are long', async (t) => {
   await heading(page, 'You are signed in')
 })
 
-t.test('shows what is wrong with an address, and takes another one', async (t) => {
+t.test('the page shows why an email address is invalid, and the user can enter another one', async (t) => {
   const { origin } = await startExample(t)
   const page = await openPage(t, origin)
-  await page.getByLabel('E-mail address').fill('nobody@localhost')
+  await page.getByLabel('Email address').fill('nobody@localhost')
   await button(page, 'Send me a code').click()
-  await page.getByRole('alert').getByText('The address must').waitFor()
+  await page.getByRole('alert').getByText('The email address must').waitFor()
   t.equal(await focused(page), 'email')
 
-  await askForCode(page, 'first@example.com')
+  await requestCode(page, 'first@example.com')
   await button(page, 'Use another address').click()
-  await askForCode(page, 'second@example.com')
+  await requestCode(page, 'second@example.com')
   t.equal(await page.locator('#sent-to').textContent(), 'second@example.com')
 })
 
-t.test('two tabs: a login and a logout in one show in the other, and both can refresh at once', async (t) => {
+t.test('two tabs show each other\'s sign-in and sign-out, and can refresh at the same time', async (t) => {
   const { app, origin } = await startExample(t)
   const page = await openPage(t, origin)
   const other = await page.context().newPage()
   await other.goto('/')
   await heading(other, 'Sign in')
-  await askForCode(page, 'tabs@example.com')
-  await enterCode(page, (await app.inject('/inbox/mails')).json()[0].code)
+  await requestCode(page, 'tabs@example.com')
+  await enterCode(page, (await app.inject('/inbox/emails')).json()[0].code)
   await heading(page, 'You are signed in')
   await heading(other, 'You are signed in')
 
@@ -206,18 +206,18 @@ t.test('two tabs: a login and a logout in one show in the other, and both can re
     await heading(tab, 'You are signed in')
   }))
 
-  await button(other, 'Log out').click()
+  await button(other, 'Sign out').click()
   await heading(page, 'Sign in')
   await page.getByRole('status').getByText('You are signed out.').waitFor()
-  t.equal(await page.getByLabel('E-mail address').inputValue(), '', 'who was here does not show')
+  t.equal(await page.getByLabel('Email address').inputValue(), '', 'the address of the previous user is cleared')
   t.equal(await focused(page), 'email')
 })
 
-t.test('says that it is sending, and that the code could not be sent', async (t) => {
+t.test('the page shows that the code is being sent, and that sending it failed', async (t) => {
   let fail: () => void = () => {}
-  const { origin } = await startExample(t, { sendOtp: () => new Promise((_resolve, reject) => { fail = () => reject(new Error('no mail server')) }) })
+  const { origin } = await startExample(t, { sendOtp: () => new Promise((_resolve, reject) => { fail = () => reject(new Error('the email provider is down')) }) })
   const page = await openPage(t, origin)
-  await page.getByLabel('E-mail address').fill('down@example.com')
+  await page.getByLabel('Email address').fill('down@example.com')
   await button(page, 'Send me a code').click()
   await button(page, 'Sending …').waitFor()
   fail()
@@ -226,35 +226,35 @@ t.test('says that it is sending, and that the code could not be sent', async (t)
   t.equal(await focused(page), 'email')
 })
 
-t.test('says when all tries are used up', async (t) => {
+t.test('the page shows that no attempts are left', async (t) => {
   const { origin } = await startExample(t, { maxOtpAttempts: 1 })
   const page = await openPage(t, origin)
-  await askForCode(page, 'tries@example.com')
+  await requestCode(page, 'attempts@example.com')
   const code = await codeFromInbox(page)
   await enterCode(page, code === '000000' ? '111111' : '000000')
-  await page.getByRole('alert').getByText('No tries left: ask for a new code.').waitFor()
+  await page.getByRole('alert').getByText('No attempts left. Request a new code.').waitFor()
   await enterCode(page, code)
   await page.getByRole('alert').getByText('Too many wrong codes').waitFor()
 })
 
-t.test('tells a server that is down from a session that is over', async (t) => {
+t.test('the user stays signed in while the server is down', async (t) => {
   const { origin } = await startExample(t)
   const page = await openPage(t, origin)
-  await askForCode(page, 'offline@example.com')
+  await requestCode(page, 'offline@example.com')
   await enterCode(page, await codeFromInbox(page))
   await heading(page, 'You are signed in')
   await page.route('**/auth/refresh', (route) => route.fulfill({ status: 502, contentType: 'text/html', body: '<h1>Bad gateway</h1>' }))
   await button(page, 'Refresh').click()
-  await page.getByRole('alert').getByText('The server answered 502').waitFor()
+  await page.getByRole('alert').getByText('Unexpected response with status 502').waitFor()
   await heading(page, 'You are signed in')
   await page.reload()
-  await page.getByRole('alert').getByText('The server answered 502').waitFor()
+  await page.getByRole('alert').getByText('Unexpected response with status 502').waitFor()
   await page.unroute('**/auth/refresh')
   await page.reload()
   await heading(page, 'You are signed in')
 })
 
-t.test('a page of another site can neither post a form nor fetch', async (t) => {
+t.test('a page of another site can send neither a form nor a fetch request', async (t) => {
   const { app, origin } = await startExample(t)
   const attacker = createServer((_request, response) => response.setHeader('content-type', 'text/html').end(`<!doctype html>
     <form method="post" enctype="text/plain" action="${origin}/auth/request-otp">
@@ -264,11 +264,11 @@ t.test('a page of another site can neither post a form nor fetch', async (t) => 
   await once(attacker, 'listening')
   t.teardown(() => attacker.close())
   const page = await openPage(t, origin)
-  await askForCode(page, 'victim@example.com')
+  await requestCode(page, 'victim@example.com')
   await enterCode(page, await codeFromInbox(page))
   await heading(page, 'You are signed in')
 
-  // Another port of the same host would be the same site, which gets the cookies.
+  // Another port of the same host counts as the same site, so its requests include the cookies.
   const evil = await page.context().newPage()
   for (const host of ['127.0.0.1', 'localhost']) {
     await evil.goto(`http://${host}:${(attacker.address() as AddressInfo).port}/`)
@@ -277,10 +277,10 @@ t.test('a page of another site can neither post a form nor fetch', async (t) => 
         { method: 'POST', mode: 'no-cors', credentials: 'include', headers: ${headers}, body: '{}' }).then(({ type }) => type, String)`)
       t.equal(outcome, 'opaque')
     }
-    const [answer] = await Promise.all([evil.waitForResponse(`${origin}/auth/request-otp`), button(evil, 'Win').click()])
-    t.equal(answer.status(), 403)
+    const [response] = await Promise.all([evil.waitForResponse(`${origin}/auth/request-otp`), button(evil, 'Win').click()])
+    t.equal(response.status(), 403)
   }
-  t.equal((await app.inject('/inbox/mails')).json().length, 1, 'no mail was sent')
+  t.equal((await app.inject('/inbox/emails')).json().length, 1, 'no more emails were sent')
   await page.reload()
   await heading(page, 'You are signed in')
 })
@@ -297,11 +297,11 @@ t.test('the client is at most 3 kB, minified and gzipped', async (t) => {
   t.ok(size <= 3 * 1024, `${size} bytes`)
 })
 
-t.test('documents its routes at /docs, with a padlock on the guarded ones alone', async (t) => {
+t.test('/docs documents the routes, and only guarded routes have a padlock', async (t) => {
   const { app, origin } = await startExample(t)
   const page = await (await openPage(t, origin)).context().newPage()
-  const complaints: string[] = []
-  page.on('console', (message) => { if (message.type() === 'error') complaints.push(message.text()) })
+  const errors: string[] = []
+  page.on('console', (message) => { if (message.type() === 'error') errors.push(message.text()) })
   await page.goto('/docs')
   const operation = (path: string) => page.locator('.opblock', { has: page.locator(`[data-path="${path}"]`) })
   await operation('/billing').waitFor()
@@ -311,20 +311,20 @@ t.test('documents its routes at /docs, with a padlock on the guarded ones alone'
   for (const path of ['/auth/request-otp', '/auth/verify-otp']) {
     t.equal(await operation(path).locator('.authorization__btn').count(), 0, path)
   }
-  t.equal(await page.locator('.opblock').count(), 6, 'pages are no part of it')
-  t.same(complaints, [], 'its policy lets it do what it needs')
-  t.match((await app.inject('/')).headers['content-security-policy'], /style-src 'self';/, "the sign-in page's own is as strict as it was")
+  t.equal(await page.locator('.opblock').count(), 6, 'pages are not listed')
+  t.same(errors, [], 'its content security policy allows everything that it needs')
+  t.match((await app.inject('/')).headers['content-security-policy'], /style-src 'self';/, 'the policy of the sign-in page does not allow inline styles')
 })
 
-t.test('guards its routes and escapes what strangers typed', async (t) => {
+t.test('the routes are guarded, and the inbox escapes text from strangers', async (t) => {
   const { app } = await startExample(t)
   t.equal((await app.inject('/me')).statusCode, 401)
   t.equal((await app.inject('/billing')).statusCode, 401)
 
   const email = "o'neil&co@example.com"
-  const asked = await app.inject({ method: 'POST', url: '/auth/request-otp', payload: { email } })
-  t.equal(asked.statusCode, 200)
-  const { code } = (await app.inject('/inbox/mails')).json()[0]
+  const requested = await app.inject({ method: 'POST', url: '/auth/request-otp', payload: { email } })
+  t.equal(requested.statusCode, 200)
+  const { code } = (await app.inject('/inbox/emails')).json()[0]
   const { payload: html } = await app.inject('/inbox')
   t.match(html, 'o&#39;neil&#38;co@example.com')
   t.notMatch(html, email)

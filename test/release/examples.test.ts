@@ -15,41 +15,46 @@ import { freshDist } from '../helpers/fresh-dist.ts'
 import { httpClient } from '../helpers/http-client.ts'
 import { createDatabase } from '../adapters/pg-servers.ts'
 
-const MAIL = 'ada@example.com'
+const EMAIL = 'ada@example.com'
 const SECRET = 'the same secret after a restart, 32 bytes or more'
 
-// The examples import the package by its own name, which is `dist`.
+// The examples import the package by its name, which resolves to `dist`.
 freshDist()
 
-/** A folder for what an example leaves behind. */
+/** Creates a folder for the files of an example. */
 async function temporaryFolder (t: Test): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'otp-auth-example-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   return folder
 }
 
-/** Starts an example as its script does, on a free port and in a folder; `stop` ends it as Ctrl-C does. */
-async function startExample (t: Test, name: string, cwd: string, environment: NodeJS.ProcessEnv = {}) {
+/** Runs the server of an example in a folder. It is killed when the test ends. */
+function runExample (t: Test, name: string, cwd: string, environment: NodeJS.ProcessEnv = {}) {
   const program = fileURLToPath(new URL(`../examples/${name}/server.ts`, import.meta.url))
   const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), program], {
     cwd,
-    env: { ...ownEnvironment(), DATABASE_URL: '', OTP_AUTH_SECRET: SECRET, PORT: '0', ...environment },
+    env: { ...ownEnvironment(), DATABASE_URL: '', SMTP_URL: '', OTP_AUTH_SECRET: SECRET, PORT: '0', ...environment },
     stdio: ['ignore', 'pipe', 'pipe']
   })
-  const complaints = text(child.stderr)
+  const errorOutput = text(child.stderr)
   const ended = once(child, 'close')
   t.teardown(async () => {
     child.kill('SIGKILL')
     await ended
   })
+  return { child, errorOutput, ended }
+}
 
+/** Starts an example in a folder, on a free port. `stop` ends it as Ctrl-C does. */
+async function startExample (t: Test, name: string, cwd: string, environment: NodeJS.ProcessEnv = {}) {
+  const { child, errorOutput, ended } = runExample(t, name, cwd, environment)
   const lines = createInterface(child.stdout)
   const port = await new Promise<number>((resolve, reject) => {
     lines.on('line', (line) => {
       const [, port] = /^Open http:\/\/localhost:(\d+)$/.exec(line) ?? []
       if (port !== undefined) resolve(Number(port))
     })
-    lines.once('close', async () => reject(new Error(`the ${name} example ended before it listened: ${await complaints}`)))
+    lines.once('close', async () => reject(new Error(`The ${name} example ended before it started to listen: ${await errorOutput}`)))
   })
   const client = httpClient(port, 5)
   t.teardown(() => client.close())
@@ -59,24 +64,24 @@ async function startExample (t: Test, name: string, cwd: string, environment: No
     async stop () {
       client.close()
       child.kill('SIGINT')
-      t.same(await ended, [0, null], 'it closes everything and ends by itself')
+      t.same(await ended, [0, null], 'it closes everything, and the process ends')
     }
   }
 }
 
-/** Logs in with the code from the development inbox, and finds the session again after a restart of the example. */
-async function logsInAndStays (t: Test, name: string, environment: NodeJS.ProcessEnv = {}): Promise<string[]> {
+/** Logs in with the code from the development inbox, and checks that the session still works after a restart. */
+async function loginSurvivesRestart (t: Test, name: string, environment: NodeJS.ProcessEnv = {}): Promise<string[]> {
   const folder = await temporaryFolder(t)
   const first = await startExample(t, name, folder, environment)
   const browser = new Browser(first.client, '127.0.0.1')
-  t.match(await browser.requestOtp(MAIL), { status: 200 })
-  const { body: [mail] } = await browser.get('/inbox/mails')
-  t.equal(mail.to, MAIL)
-  const { body: { access_token: token } } = await browser.verifyOtp(MAIL, mail.code)
+  t.match(await browser.requestOtp(EMAIL), { status: 200 })
+  const { body: [email] } = await browser.get('/inbox/emails')
+  t.equal(email.to, EMAIL)
+  const { body: { access_token: token } } = await browser.verifyOtp(EMAIL, email.code)
   const me = await browser.get('/me', token)
-  t.match(me, { status: 200, body: { email: MAIL, isVerified: true } })
+  t.match(me, { status: 200, body: { email: EMAIL, isVerified: true } })
   t.equal(typeof me.body.id, 'string')
-  t.match(await browser.get('/billing', token), { status: 200, body: { billedTo: MAIL } })
+  t.match(await browser.get('/billing', token), { status: 200, body: { billedTo: EMAIL } })
   await first.stop()
 
   const second = await startExample(t, name, folder, environment)
@@ -90,30 +95,40 @@ async function logsInAndStays (t: Test, name: string, environment: NodeJS.Proces
   return await readdir(folder)
 }
 
-t.test('SQLite: logs in, and keeps its data in a file', async (t) => {
-  t.ok((await logsInAndStays(t, 'sqlite')).includes('example.db'))
+t.test('SQLite: a login survives a restart, and the data is in a file', async (t) => {
+  t.ok((await loginSurvivesRestart(t, 'sqlite')).includes('example.db'))
 })
 
-t.test('PostgreSQL: logs in on PGlite, and keeps its data in a folder', async (t) => {
-  t.same(await logsInAndStays(t, 'postgres'), ['example-pglite'])
+t.test('PostgreSQL: a login survives a restart on PGlite, and the data is in a folder', async (t) => {
+  t.same(await loginSurvivesRestart(t, 'postgres'), ['example-pglite'])
 })
 
 const postgresUrl = process.env['TEST_POSTGRES_URL']
-t.test('PostgreSQL: logs in on the server of DATABASE_URL', { skip: !postgresUrl && 'TEST_POSTGRES_URL is not set' }, async (t) => {
+t.test('PostgreSQL: a login survives a restart on the server of DATABASE_URL', { skip: !postgresUrl && 'TEST_POSTGRES_URL is not set' }, async (t) => {
   const { url, drop } = await createDatabase(postgresUrl!)
   t.teardown(drop)
-  t.same(await logsInAndStays(t, 'postgres', { DATABASE_URL: url }), [], 'it leaves nothing here')
+  t.same(await loginSurvivesRestart(t, 'postgres', { DATABASE_URL: url }), [], 'it leaves no files')
 })
 
 const mongodbUrl = process.env['TEST_MONGODB_URL']
-t.test('MongoDB: logs in on the server of MONGODB_URL', { skip: !mongodbUrl && 'TEST_MONGODB_URL is not set' }, async (t) => {
+t.test('MongoDB: a login survives a restart on the server of MONGODB_URL', { skip: !mongodbUrl && 'TEST_MONGODB_URL is not set' }, async (t) => {
   const url = Object.assign(new URL(mongodbUrl!), { pathname: `/otp_auth_${randomUUID()}` }).href
   const client = await new MongoClient(url).connect()
   t.teardown(async () => {
     await client.db().dropDatabase()
     await client.close()
   })
-  t.same(await logsInAndStays(t, 'mongodb', { MONGODB_URL: url }), [], 'it leaves nothing here')
+  t.same(await loginSurvivesRestart(t, 'mongodb', { MONGODB_URL: url }), [], 'it leaves no files')
   const indexes = await client.db().collection('otp_users').indexes()
-  t.ok(indexes.some(({ key, unique }) => 'email' in key && unique), 'it made the indexes')
+  t.ok(indexes.some(({ key, unique }) => 'email' in key && unique), 'it created the indexes')
+})
+
+t.test('SMTP: without SMTP_URL the example says what it needs, and ends', async (t) => {
+  const folder = await temporaryFolder(t)
+  const { errorOutput, ended } = runExample(t, 'smtp', folder)
+  const [problem = '', command = ''] = (await errorOutput).split('\n')
+  t.match(problem, /^SMTP_URL is not set\. Expected the URL of your SMTP server\./)
+  t.match(command, /^ +SMTP_URL=smtps:\S+ .* npm run example:smtp$/)
+  t.same(await ended, [1, null])
+  t.same(await readdir(folder), [], 'it leaves no files')
 })

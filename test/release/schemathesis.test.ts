@@ -48,7 +48,7 @@ t.test('schemathesis finds no difference between the document and the example', 
   await t.test('of the guarded routes, by a user', async (t) => {
     const email = 'anna@example.com'
     await app.inject({ method: 'POST', url: '/auth/request-otp', payload: { email } })
-    const [{ code }] = (await app.inject('/inbox/mails')).json().filter(({ to }: { to: string }) => to === email)
+    const [{ code }] = (await app.inject('/inbox/emails')).json().filter(({ to }: { to: string }) => to === email)
     const { access_token: token } = (await app.inject({ method: 'POST', url: '/auth/verify-otp', payload: { email, code } })).json()
     await run(t, '--include-path-regex', '^/(me|billing)$', '--header', `Authorization: Bearer ${token}`)
   })

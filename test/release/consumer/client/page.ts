@@ -1,12 +1,12 @@
 /**
- * A page's script that uses the client: types of a browser, none of Node's. Compiled, never run: a program of its own on the
- * built package, whose declarations are checked with it.
+ * A page's script that uses the client, compiled with the types of a browser and without those of Node. It is never run.
+ * It imports the built package, so the compiler also checks the package's declarations.
  */
 import { createOtpAuthClient, OtpAuthClientError, type OtpAuthClient, type OtpAuthClientSession } from 'fastify-otp-auth/client'
 
 const client: OtpAuthClient = createOtpAuthClient()
 
-// Whatever takes a fetch takes the client's.
+// The client's fetch fits every API that takes a fetch.
 export const fetchAsUser: typeof fetch = client.fetch
 
 export const clients = [
@@ -16,7 +16,7 @@ export const clients = [
   createOtpAuthClient({ refreshToken: { get: () => localStorage.getItem('t'), set: async (token) => localStorage.setItem('t', token ?? '') } }),
   // @ts-expect-error a typo
   createOtpAuthClient({ baseURL: '/auth' }),
-  // @ts-expect-error the store must take the rotated token
+  // @ts-expect-error a store needs `set` for the new token
   createOtpAuthClient({ refreshToken: { get: () => null } })
 ]
 
@@ -34,7 +34,7 @@ export async function signIn (email: string, code: string): Promise<string> {
 
 const stop: () => void = client.onChange((session) => { document.title = session?.userId ?? 'Sign in' })
 stop()
-// @ts-expect-error nobody but the client signs in
+// @ts-expect-error only the client sets the session
 client.session = null
-// @ts-expect-error there may be nobody
+// @ts-expect-error null if no user is signed in
 String((await client.refresh()).userId)

@@ -1,12 +1,12 @@
-/** The README's example. Compiled, never run. */
+/** The README's example of the client. It is compiled and never run. */
 import { createOtpAuthClient, OtpAuthClientError } from 'fastify-otp-auth/client'
 
 declare function showUser (id: string | undefined): void
 declare function showError (...facts: unknown[]): void
 
-const auth = createOtpAuthClient() // elsewhere: { baseUrl: 'https://api.example/auth' }
-auth.onChange((session) => showUser(session?.userId)) // in this tab or another
-await auth.refresh() // after a reload: null where nobody is signed in
+const auth = createOtpAuthClient() // on another origin: { baseUrl: 'https://api.example/auth' }
+auth.onChange((session) => showUser(session?.userId)) // in this tab or another one
+await auth.refresh() // after a page load: null if no user is signed in
 
 export const askForCode = (email: string) => auth.requestOtp(email)
 
