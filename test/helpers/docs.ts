@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 
@@ -7,16 +7,20 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** A code block of the documentation. */
 export interface Block {
-  /** Where it stands, as `docs/email.md:12`. */
+  /** Page and line, such as `docs/email.md:12`. */
   at: string
   language: string
   code: string
 }
 
-const pages = ['README.md', 'SECURITY.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)]
+/** The text of a page, such as `docs/options.md`. */
+export const textOf = (page: string): string => readFileSync(join(root, page), 'utf8')
+
+const docs = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)
+export const pages: readonly string[] = ['README.md', 'SECURITY.md', 'CHANGELOG.md', ...docs]
 
 export const blocks: readonly Block[] = pages.flatMap((page) => {
-  const text = readFileSync(join(root, page), 'utf8')
+  const text = textOf(page)
   return [...text.matchAll(/^( *)```(\w+)\n([^]*?)^\1```$/gm)].map(({ index, 1: indent, 2: language, 3: code }) => ({
     at: `${page}:${text.slice(0, index).split('\n').length}`,
     language: language!,
@@ -26,7 +30,48 @@ export const blocks: readonly Block[] = pages.flatMap((page) => {
 
 export const blocksIn = (...languages: string[]): Block[] => blocks.filter(({ language }) => languages.includes(language))
 
-/** What the blocks may take for granted: the names that a reader knows from the lines before, or from an application of their own. */
+/** The blocks of one language on one page, in their order. */
+export const blocksOf = (page: string, language: string): string[] =>
+  blocksIn(language).filter(({ at }) => at.startsWith(`${page}:`)).map(({ code }) => code)
+
+/** The rows of all tables in a text: the cells of each row by the titles of its table's columns. */
+export function tableRows (text: string): Array<Record<string, string>> {
+  const rows: Array<Record<string, string>> = []
+  let titles: string[] | undefined
+  for (const line of text.split('\n')) {
+    const cells = /^\|(.*)\|$/.exec(line)?.[1]!.split('|').map((cell) => cell.trim())
+    if (cells === undefined) titles = undefined
+    else if (titles === undefined) titles = cells
+    else if (!cells.every((cell) => /^-+$/.test(cell))) rows.push(Object.fromEntries(titles.map((title, n) => [title, cells[n] ?? ''])))
+  }
+  return rows
+}
+
+/** The texts between backticks. */
+export const inBackticks = (text: string): string[] => [...text.matchAll(/`([^`]+)`/g)].map(([, code]) => code!)
+
+/** What npm publishes of the documentation. */
+const published = [...pages, ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)]
+
+/** The names by which GitHub links to the headings of a page. */
+const anchors = (page: string): string[] => [...textOf(page).replaceAll(/^ *```[^]*?^ *```$/gm, '').matchAll(/^#+ (.*)$/gm)]
+  .map(([, heading]) => heading!.toLowerCase().replaceAll(/[^\p{L}\p{N}\s_-]/gu, '').replaceAll(' ', '-'))
+
+/**
+ * The relative links of a page that lead to no file or to no heading. Pages in docs/ may link to any file of the repository. The
+ * others, which npm shows, may link only to published files.
+ */
+export function brokenLinks (page: string, text = textOf(page)): string[] {
+  const isFile = (path: string) => page.startsWith('docs/') ? existsSync(join(root, path)) : published.includes(path)
+  const links = [...text.matchAll(/\]\((?!https?:)([^)\s]+)\)/g)].map(([, link]) => link!)
+  return links.filter((link) => {
+    const [path, anchor] = link.split('#')
+    const target = path === '' ? page : posix.join(posix.dirname(page), path!)
+    return !isFile(target) || (anchor !== undefined && !anchors(target).includes(anchor))
+  }).map((link) => `${page}: ${link}`)
+}
+
+/** Names that the blocks may use without declaring them: the reader knows them from earlier lines, or from an application. */
 const context = `
 import type { FastifyInstance } from 'fastify'
 import type { default as plugin, OtpAuthOptions, OtpAuthStorage } from 'fastify-otp-auth'
@@ -52,7 +97,7 @@ declare global {
 }
 `
 
-/** What a user has who set nothing but `strict` and the module system of Node. */
+/** The settings of a user who set only `strict` and the module system of Node. */
 const options: ts.CompilerOptions = {
   module: ts.ModuleKind.NodeNext,
   target: ts.ScriptTarget.ES2023,
@@ -62,7 +107,7 @@ const options: ts.CompilerOptions = {
   noEmit: true
 }
 
-/** Compiles each block as a module of its own, as a user's compiler would with this package installed. @returns what it says */
+/** Compiles each block as a separate module, as a user's compiler would with this package installed. @returns the errors */
 export function compile (all: readonly Block[]): string[] {
   const sources = new Map(all.map(({ code }, n) => [join(root, `docs-block-${n}.ts`), `${code}\nexport {}\n`]))
   sources.set(join(root, 'docs-context.ts'), context)
@@ -80,7 +125,7 @@ export function compile (all: readonly Block[]): string[] {
   })
 }
 
-/** A test that a page names as the proof of what it says. */
+/** A test that a page names as the proof of a promise. */
 export interface Proof {
   file: string
   name: string
@@ -88,25 +133,26 @@ export interface Proof {
 
 /** The proofs of the threat model: lines such as "- `test/a.test.ts`, `test/b.test.ts`: “a name”". */
 export function proofs (): Proof[] {
-  const text = readFileSync(join(root, 'docs/threat-model.md'), 'utf8')
+  const text = textOf('docs/threat-model.md')
   return [...text.matchAll(/^- (`.*`): “(.*)”$/gm)].flatMap(([, files, name]) =>
     [...files!.matchAll(/`([^`]+)`/g)].map(([, file]) => ({ file: file!, name: name! })))
 }
 
-/** Whether the file, or a helper that tests share, has a test of that name; names that are put together count, too. */
+/** Whether the file, or a helper that tests share, has a test with that name. Names in template strings count too. */
 export function hasTest ({ file, name }: Proof): boolean {
-  return [file, ...sharedNames].some((one) => namesIn(one).some((pattern) => pattern.test(name)))
+  const files = [file, ...sharedNames].filter((one) => existsSync(join(root, one)))
+  return files.some((one) => namesIn(one).some((pattern) => pattern.test(name)))
 }
 
 const sharedNames = readdirSync(join(root, 'test/helpers'), { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts')).map((name) => `test/helpers/${name}`)
 
-/** The texts of a file, those that are put together with anything in the place of what is put in. */
+/** All texts of a file as patterns. In a template string, any text matches a placeholder. */
 function namesIn (file: string): RegExp[] {
   const names: RegExp[] = []
   function visit (node: ts.Node): void {
     if (ts.isStringLiteralLike(node)) names.push(nameOf(node.text))
-    // What is put together from nothing but variables would be any name.
+    // A template without text of its own would match any name.
     if (ts.isTemplateExpression(node)) {
       const parts = [node.head.text, ...node.templateSpans.map(({ literal }) => literal.text)]
       if (parts.join('').length > 10) names.push(nameOf(...parts))

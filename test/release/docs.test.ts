@@ -7,14 +7,14 @@ import Sqlite from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
 import t from 'tap'
-import { blocksIn, compile, hasTest, proofs } from '../helpers/docs.ts'
-import { ownEnvironment } from '../helpers/environment.ts'
-import { freshDist } from '../helpers/fresh-dist.ts'
+import { blocksIn, blocksOf, brokenLinks, compile, hasTest, pages, proofs } from './helpers/docs.ts'
+import { ownEnvironment } from './helpers/environment.ts'
+import { freshDist } from './helpers/fresh-dist.ts'
 
 // The blocks import the package by its own name, which is `dist`.
 freshDist()
 
-t.test('every block of TypeScript and JavaScript compiles as it stands, and one that does not fit the package is found', async (t) => {
+t.test('every TypeScript and JavaScript block compiles without changes, and a block with a wrong option is found', async (t) => {
   const blocks = blocksIn('ts', 'js')
   t.ok(blocks.length > 20, `${blocks.length} blocks`)
   const wrong = { at: 'nowhere.md:1', language: 'ts', code: 'await app.register(otpAuth, { secretKey, storage, sendOtp, otpLenght: 6 })' }
@@ -23,7 +23,7 @@ t.test('every block of TypeScript and JavaScript compiles as it stands, and one 
   t.same(others, [])
 })
 
-t.test('the lines for curl log in, refresh and log out, pasted as they stand', async (t) => {
+t.test('the curl lines log in, refresh and log out when they are pasted into a shell', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'otp-auth-'))
   const { buildExample } = await import('../../examples/shared/app.ts')
   const { drizzleStorage, migrations } = await import('fastify-otp-auth/drizzle/sqlite')
@@ -37,9 +37,10 @@ t.test('the lines for curl log in, refresh and log out, pasted as they stand', a
   })
   const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }))
 
-  const [{ code } = { code: '' }] = blocksIn('bash')
-  t.ok(code.includes('URL=http://localhost:3000\n'))
-  const script = code.replace('http://localhost:3000', `http://localhost:${port}`)
+  const [code, ...others] = blocksOf('docs/routes.md', 'bash')
+  t.same(others, [])
+  t.ok(code!.includes('URL=http://localhost:3000\n'))
+  const script = code!.replace('http://localhost:3000', `http://localhost:${port}`)
   const { stdout } = await promisify(execFile)('bash', ['-euc', script], { cwd: folder, env: ownEnvironment() })
   const answers = stdout.trim().split(/(?<=\})(?=\{)/).map((answer) => JSON.parse(answer))
   t.match(answers, [
@@ -51,19 +52,32 @@ t.test('the lines for curl log in, refresh and log out, pasted as they stand', a
   ])
 })
 
-t.test('the statements that mend addresses run, and mend them', async (t) => {
-  const sqlite = new Sqlite(':memory:')
-  t.teardown(() => { sqlite.close() })
-  sqlite.exec("create table users (email text unique, is_verified integer); insert into users values ('Mike@X.io', 1), ('anna@x.io', 1)")
-  const [{ code } = { code: '' }] = blocksIn('sql')
-  const [look, mend] = code.trim().split('\n')
-  t.same(sqlite.prepare(look!).all(), [])
-  sqlite.exec(mend!)
-  t.same(sqlite.prepare('select email from users order by email').pluck().all(), ['anna@x.io', 'mike@x.io'])
-})
+for (const [page, table] of [['docs/databases.md', 'otp_users'], ['docs/from-python.md', 'users']] as const) {
+  t.test(`the SQL statements of ${page} find and correct addresses with upper-case letters`, async (t) => {
+    const sqlite = new Sqlite(':memory:')
+    t.teardown(() => { sqlite.close() })
+    sqlite.exec(`create table ${table} (email text unique, is_verified integer);
+      insert into ${table} values ('Mike@X.io', 1), ('anna@x.io', 1), ('Anna@x.io', 0)`)
+    const [code, ...others] = blocksOf(page, 'sql')
+    t.same(others, [])
+    const [find, correct] = code!.trim().split('\n')
+    t.ok(sqlite.prepare(find!).all().length > 0, 'the first statement finds rows')
+    t.throws(() => sqlite.exec(correct!), /UNIQUE/, 'two rows would become one')
+    sqlite.exec(`delete from ${table} where email = 'Anna@x.io'`)
+    sqlite.exec(correct!)
+    t.same(sqlite.prepare(`select email from ${table} order by email`).pluck().all(), ['anna@x.io', 'mike@x.io'])
+  })
+}
 
-t.test('every test that the threat model names is there', async (t) => {
+t.test('every test that the threat model names exists', async (t) => {
   t.ok(proofs().length > 50, `${proofs().length} proofs`)
   t.same(proofs().filter((proof) => !hasTest(proof)), [])
   t.notOk(hasTest({ file: 'test/threats/races.test.ts', name: 'a test that nobody wrote' }))
+})
+
+t.test('every link to another page leads to a file and to a heading in it', async (t) => {
+  t.same(pages.flatMap((page) => brokenLinks(page)), [])
+  t.same(brokenLinks('docs/options.md', '[a](routes.md#errors) [b](nowhere.md) [c](routes.md#nothing) [d](#odds)'),
+    ['docs/options.md: nowhere.md', 'docs/options.md: routes.md#nothing', 'docs/options.md: #odds'])
+  t.same(brokenLinks('README.md', '[a](SECURITY.md) [b](CONTRIBUTING.md)'), ['README.md: CONTRIBUTING.md'], 'npm does not publish it')
 })
