@@ -7,9 +7,9 @@ import Sqlite from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
 import t from 'tap'
-import { blocksIn, blocksOf, brokenLinks, compile, hasTest, pages, proofs } from './helpers/docs.ts'
-import { ownEnvironment } from './helpers/environment.ts'
-import { freshDist } from './helpers/fresh-dist.ts'
+import { blocksIn, blocksOf, brokenLinks, compile, hasTest, pages, proofs } from '../helpers/docs.ts'
+import { ownEnvironment } from '../helpers/environment.ts'
+import { freshDist } from '../helpers/fresh-dist.ts'
 
 // The blocks import the package by its own name, which is `dist`.
 freshDist()
