@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream'
 
-/** Everything that any application of this process logged. */
+/** The log lines of all applications since the last {@link forget}. */
 const lines: string[] = []
 
 export const logStream = new Writable({
@@ -10,25 +10,45 @@ export const logStream = new Writable({
   }
 })
 
-/** Codes, tokens, cookie values and addresses that went in or out; none of them may be found in the log. */
+/** Codes, tokens, cookie values and addresses that went in or out. None of them may be in the log. */
 const secrets = new Set<string>()
+
+let openApplications = 0
 
 export function remember (secret: unknown): void {
   if (typeof secret === 'string' && secret.length >= 6) secrets.add(secret)
 }
 
-/** Log lines that match, of all applications of this process. */
+/** The log lines that match, of all applications since the last {@link forget}. */
 export function logged (pattern: RegExp): string[] {
   return lines.filter((line) => pattern.test(line))
 }
 
 /** The remembered secrets that the log holds. Digits must stand alone: times and ports are full of six-digit numbers. */
-export function leaks (): string[] {
+function leaks (): string[] {
   const log = lines.join('\n')
   return [...secrets].filter((secret) => /^\d+$/.test(secret) ? new RegExp(`(?<![\\d.])${secret}(?!\\d)`).test(log) : log.includes(secret))
 }
 
-/** Forgets lines and secrets, for a process that runs the tests of many applications. */
+/** Call it when an application opens, and {@link checkLog} when it has closed. */
+export function openLog (): void {
+  openApplications++
+}
+
+/**
+ * Searches the whole log for every secret. The last application that closes makes us forget lines and secrets, because
+ * searching those of all earlier tests again would take longer with every test. Until then nothing is forgotten.
+ *
+ * @throws if the log holds a secret
+ */
+export function checkLog (): void {
+  const leaked = leaks()
+  openApplications--
+  if (openApplications === 0) forget()
+  if (leaked.length > 0) throw new Error(`the log holds secrets: ${leaked.join(' ')}`)
+}
+
+/** Forgets lines and secrets. */
 export function forget (): void {
   lines.length = 0
   secrets.clear()

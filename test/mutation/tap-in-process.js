@@ -3,9 +3,6 @@ import { pathToFileURL } from 'node:url'
 import { DryRunStatus, TestStatus, determineHitLimitReached, toMutantRunResult } from '@stryker-mutator/api/test-runner'
 import { PluginKind, commonTokens, declareClassPlugin, tokens } from '@stryker-mutator/api/plugin'
 
-/** In milliseconds: on an idle machine no test of the selected files takes a tenth of it. */
-const TEST_TIMEOUT = 60_000
-
 /** What the mutants in the code look at: which of them is alive, and whose the coverage is. */
 const mutants = (globalThis.__stryker__ ??= {})
 
@@ -20,7 +17,7 @@ class TapInProcess {
   #groups
   #except
   #tests
-  #Test
+  #runTest
   #isDirty = false
   /** Of the tests' own log, which each application searches for secrets when it closes. */
   #forgetLog
@@ -84,48 +81,30 @@ class TapInProcess {
     this.#tests = new Map()
     const { forget } = await importCompiled('test/helpers/log.ts')
     this.#forgetLog = forget
-    const { Test, t: root } = await importTap()
-    this.#Test = Test
+    await importTap()
+    const { runTest, testsIn } = await importCompiled('test/helpers/in-process.ts')
+    this.#runTest = runTest
     for (const file of new Set(this.#groups.flatMap(({ tests }) => tests))) {
-      root.test = (name, ...rest) => {
-        if (this.#except.includes(name)) return
-        const id = `${file} › ${name}`
-        const options = typeof rest[0] === 'object' ? rest[0] : {}
-        this.#tests.set(id, { id, file, options, run: rest.at(-1) })
+      for (const test of await testsIn(file, () => importCompiled(file))) {
+        const id = `${file} › ${test.name}`
+        if (!this.#except.includes(test.name)) this.#tests.set(id, { ...test, id })
       }
-      await importCompiled(file)
     }
   }
 
-  async #run ({ id, file, options, run }) {
+  async #run (test) {
+    const { id, file, options } = test
     const result = { id, name: id, fileName: resolve(file) }
     if (options.skip) return { ...result, status: TestStatus.Skipped, timeSpentMs: 0 }
     this.#forgetLog()
     mutants.currentTestId = id
     const startedAt = performance.now()
-    const failure = await this.#failureOf(id, run)
+    const { failures } = await this.#runTest(test)
     mutants.currentTestId = undefined
+    this.#isDirty ||= failures.some(({ name }) => name.includes('timeout!'))
     const timeSpentMs = performance.now() - startedAt
-    if (failure === undefined) return { ...result, status: TestStatus.Success, timeSpentMs }
-    return { ...result, status: TestStatus.Failed, failureMessage: failure, timeSpentMs }
-  }
-
-  /** Why the test failed, or `undefined` where it passed. */
-  async #failureOf (name, run) {
-    const stray = []
-    const note = (error) => { stray.push(String(error)) }
-    process.on('uncaughtException', note).on('unhandledRejection', note)
-    const test = new this.#Test({ name, timeout: TEST_TIMEOUT, cb: async (t) => { await run(t) } })
-    const { ok, failures } = await new Promise((resolve) => {
-      test.on('complete', resolve).resume()
-      test.runMain(() => {})
-    })
-    test.setTimeout(0)
-    process.off('uncaughtException', note).off('unhandledRejection', note)
-    const reasons = [...(ok ? [] : failures ?? []).map((failure) => failure.fullname ?? failure.name), ...stray]
-    this.#isDirty ||= reasons.some((reason) => reason.includes('timeout!'))
-    if (ok && stray.length === 0) return undefined
-    return reasons[0] ?? 'it failed'
+    if (failures.length === 0) return { ...result, status: TestStatus.Success, timeSpentMs }
+    return { ...result, status: TestStatus.Failed, failureMessage: failures[0].name, timeSpentMs }
   }
 }
 
@@ -136,10 +115,8 @@ class TapInProcess {
 async function importTap () {
   const { send } = process
   process.send = undefined
-  const tap = await import('tap')
-  tap.t.setTimeout(0)
+  await import('tap')
   process.send = send
-  return tap
 }
 
 /** In the copy that Stryker mutates, every source has its JavaScript beside it. */

@@ -87,7 +87,7 @@ export function faultsLeftIn ({ client, did, explained, made, secrets }: FuzzApp
   expect(bounced === did.bounced, `${bounced} answers of 503 for ${did.bounced} emails refused`)
   expect(did.requested === accepted + bounced, `${did.requested} requests let through for ${accepted} and ${bounced} answers`)
 
-  const challenges = column('select subject from otp_challenges')
+  const challenges = column('select email_hash from otp_challenges')
   expect(challenges.length <= did.requested, `${challenges.length} challenges for ${did.requested} requests`)
   expect(challenges.every((emailHash) => explained.emailHashes.has(emailHash)), 'a challenge of a subject that nobody asked for')
   const unexplained = column('select key from otp_counters').filter((key) => !explained.counters.has(key))
