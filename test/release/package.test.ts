@@ -28,7 +28,7 @@ t.test('what the sources make is in the package, with migrations and documents, 
   const dist = made.flatMap((name) => [`dist/${name}.js`, `dist/${name}.d.ts`])
   const migrations = filesIn(join(root, 'drizzle')).filter((name) => name.includes('/')).map((name) => `drizzle/${name}`)
   const docs = filesIn(join(root, 'docs')).map((name) => `docs/${name}`)
-  const documents = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', ...docs]
+  const documents = ['CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'SECURITY.md', ...docs]
   t.strictSame([...files].sort(), ['package.json', ...documents, ...dist, ...migrations].sort())
 })
 
