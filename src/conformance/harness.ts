@@ -1,59 +1,62 @@
 import type { OtpAuthStorage } from '../storage/contract.ts'
 
-/** What the suite needs from a test runner and from a database. */
+/** Connects the suite to your test runner and to your database. */
 export interface ConformanceHarness {
-  /** Registers one case with any test runner. */
-  test (name: string, run: () => Promise<void>): void
   /**
-   * Opens an **empty** database. `storages` holds at least one adapter on it, each with a connection or a pool of its
-   * own: races are spread over them. Every case opens a database and closes it; no two cases run at a time.
+   * Registers one case with your test runner. The case passes if the promise that `run` returns resolves. The runner must run
+   * one case at a time.
    */
+  test (name: string, run: () => Promise<void>): void
+  /** Opens an **empty** database. Every case calls it once, and closes the database when it ends. */
   open (): Promise<ConformanceDatabase>
-  /** Parallel calls a round; at least 12, which is more than any limit that the cases set. @default 100 */
+  /** Calls that a race makes at the same time. At least 12, so that the races exceed every limit. @default 100 */
   parallel?: number
 }
 
-/** A database that one case has to itself. */
+/** An empty database that one case has to itself. */
 export interface ConformanceDatabase {
+  /**
+   * One or more adapters on this database, each with a connection or a pool of its own. Races spread their calls over them, so
+   * two or more find more mistakes than one.
+   */
   storages: readonly OtpAuthStorage[]
-  /** Puts a user row in as it is, e.g. an unverified one. @returns its id as text */
+  /** Inserts a row into the users table exactly as given, without the adapter. @returns the ID of the user, as text */
   insertUserRow (user: { email: string, isVerified: boolean }): Promise<string>
+  /** Cleans up, for example by deleting the database. Every case calls it once at its end, even if the case fails. */
   close (): Promise<void>
 }
 
-/** What a case works with. */
-export interface Scene {
+/** The values that a case works with. */
+export interface CaseContext {
   storage: OtpAuthStorage
-  /** The last of the adapters on the database: what one wrote, the other must see. */
+  /** Another adapter on the same database, if there are several. It must see everything that `storage` wrote. */
   other: OtpAuthStorage
   insertUserRow: ConformanceDatabase['insertUserRow']
-  /** Parallel calls a round. */
+  /** How many calls {@link CaseContext.race} makes. */
   parallel: number
-  /** Makes all calls of a round at once, spread over the adapters, and lets each end before it fails. */
+  /** Makes `parallel` calls at once, spread over all adapters. Waits for every call, even if one fails. */
   race<T> (call: (storage: OtpAuthStorage, position: number) => Promise<T>): Promise<T[]>
 }
 
 /** Registers a case that has an empty database to itself. */
-export type RegisterCase = (name: string, run: (scene: Scene) => Promise<void>) => void
+export type RegisterCase = (name: string, run: (context: CaseContext) => Promise<void>) => void
 
-/** Where every case's clock stands: past 2^32 and with milliseconds, so that a column too narrow or too coarse shows. */
-export const now = 1_790_000_000_123
-
-/** How often a race is run anew: one that is lost once in a while is lost. */
+/** How often a case repeats its race, because an adapter with a mistake does not lose every race. */
 export const rounds = 5
 
-/** `1 … count`, which is what parallel calls that count must have seen, each its own. */
+/** The numbers from 1 to `count`. */
 export const oneTo = (count: number): number[] => Array.from({ length: count }, (_, position) => position + 1)
 
 export const ascending = (numbers: readonly number[]): number[] => [...numbers].sort((one, two) => one - two)
 
-/** @throws RangeError for fewer than 12 calls at once: some limits would never be reached */
+/** @throws RangeError if `parallel` is below 12, because the races would not exceed every limit */
 export function caseRegistrar ({ test, open, parallel = 100 }: ConformanceHarness): RegisterCase {
-  if (!(parallel >= 12)) throw new RangeError(`parallel must be at least 12, for every limit must be passed; got ${parallel}`)
+  if (!(parallel >= 12)) throw new RangeError(`parallel must be at least 12, so that the races exceed every limit. Got ${parallel}`)
   return (name, run) => test(name, async () => {
     const { storages, insertUserRow, close } = await open()
-    const storage = storages[0]!
     try {
+      const storage = storages[0]
+      if (storage === undefined) throw new TypeError('open() must resolve to at least one adapter in `storages`. Got none')
       await run({
         storage,
         other: storages.at(-1)!,
@@ -61,7 +64,7 @@ export function caseRegistrar ({ test, open, parallel = 100 }: ConformanceHarnes
         parallel,
         race: async (call) => {
           const calls = Array.from({ length: parallel }, (_, position) => call(storages[position % storages.length]!, position))
-          // Closing a database under calls in flight would hide the failure that ended the case.
+          // If the database were closed while calls are running, their errors would hide the failure that ended the case.
           await Promise.allSettled(calls)
           return Promise.all(calls)
         }

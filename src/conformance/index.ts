@@ -1,8 +1,8 @@
-import { counterCases } from './counters.ts'
+import { attemptCases } from './attempts.ts'
 import { challengeCases } from './challenges.ts'
 import { cleanupCases } from './cleanup.ts'
+import { counterCases } from './counters.ts'
 import { failureCases } from './failures.ts'
-import { attemptCases } from './attempts.ts'
 import { caseRegistrar, type ConformanceHarness } from './harness.ts'
 import { sessionCases } from './sessions.ts'
 import { userCases } from './users.ts'
@@ -10,8 +10,8 @@ import { userCases } from './users.ts'
 export type { ConformanceDatabase, ConformanceHarness } from './harness.ts'
 
 /**
- * Registers a case for every promise of the storage contract, those under races included. An adapter is whatever passes
- * all of them on a real server of its database; `node:assert` is all that they need.
+ * Registers a test case for every promise of the storage contract, including those about parallel calls. An adapter is correct
+ * if it passes all of them on a real server of its database. The suite needs only `node:assert`.
  *
  * @example
  * ```ts
@@ -21,7 +21,7 @@ export type { ConformanceDatabase, ConformanceHarness } from './harness.ts'
  * storageConformance({ test, open: openMyDatabase })
  * ```
  *
- * @throws RangeError for a `parallel` below 12: some limits would never be reached
+ * @throws RangeError if `parallel` is below 12, because the races would not exceed every limit
  */
 export function storageConformance (harness: ConformanceHarness): void {
   const register = caseRegistrar(harness)

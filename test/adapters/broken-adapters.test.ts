@@ -23,7 +23,7 @@ async function failingCases (broken: Break): Promise<string[]> {
   return failing
 }
 
-/** Reads the challenge, compares, and only then counts: what is right alone is wrong in company. */
+/** Reads the challenge, compares the code and counts afterwards. One call at a time works, parallel calls do not. */
 const comparesThenCounts: Break = (storage, db) => ({
   ...storage,
   async tryCode ({ id, emailHash, macs, codeLength, maxAttempts, now }) {
@@ -42,7 +42,7 @@ const comparesThenCounts: Break = (storage, db) => ({
 
 const inserting = new Set<string>()
 
-/** Inserts where it saw no row, and hands the duplicate key of a call that was faster to its caller. */
+/** Inserts if it saw no row. If another call inserted first, it rejects with the duplicate key error instead of trying again. */
 const upsertsWithoutRetry: Break = (storage) => {
   async function upsert<T> (key: string, run: () => Promise<T>): Promise<T> {
     if (await storage.readCounter(key) !== null) return run()
@@ -52,8 +52,20 @@ const upsertsWithoutRetry: Break = (storage) => {
   }
   return {
     ...storage,
-    incrementCounter: (take) => upsert(take.key, () => storage.incrementCounter(take)),
+    incrementCounter: (increment) => upsert(increment.key, () => storage.incrementCounter(increment)),
     countFailure: (failure) => upsert(failure.key, () => storage.countFailure(failure))
+  }
+}
+
+/** Compares email hashes as a case-insensitive collation does. All stored ones are in lower case. */
+const ignoresCaseOfEmailHashes: Break = (storage) => {
+  const folded = <T extends { emailHash: string }>(query: T): T => ({ ...query, emailHash: query.emailHash.toLowerCase() })
+  return {
+    ...storage,
+    renewChallenge: (renewal) => storage.renewChallenge(folded(renewal)),
+    tryCode: (attempt) => storage.tryCode(folded(attempt)),
+    consumeCode: (attempt) => storage.consumeCode(folded(attempt)),
+    hasLiveChallenge: (query) => storage.hasLiveChallenge(folded(query))
   }
 }
 
@@ -63,29 +75,46 @@ t.test('the suite passes an adapter that nothing was done to', async (t) => {
 
 t.test('the suite fails an adapter that compares, then counts, in its races alone', async (t) => {
   t.same(await failingCases(comparesThenCounts), [
-    'of parallel wrong guesses exactly the allowed number is compared',
-    'a right guess among parallel wrong ones buys no further comparison',
-    'of parallel right guesses one is accepted and none besides it compared',
-    'of parallel guesses at both codes of a challenge one is accepted',
-    'a renewal among parallel wrong guesses grants its tries once',
-    'of parallel guesses with one code, bound and unbound, one consumes it'
+    'of parallel wrong attempts exactly the allowed number is compared',
+    'a right attempt among parallel wrong ones allows no extra comparison',
+    'of parallel right attempts one is accepted and no other is compared',
+    'of parallel attempts with both codes of a challenge one is accepted',
+    'a renewal among parallel wrong attempts resets the attempts once',
+    'of parallel attempts with one code, bound and unbound, one is accepted'
   ])
 })
 
 t.test('the suite fails an adapter whose upsert loses parallel calls to a duplicate key', async (t) => {
   t.same(await failingCases(upsertsWithoutRetry), [
-    'of parallel takings exactly the limit of either window is admitted, a fresh key or not',
-    'parallel takings that all find room are all admitted',
-    'of parallel takings within one cool-down one is admitted, a fresh key or not',
-    'parallel refunds lose none and stop at zero',
-    'parallel failures lose none and each sees a count of its own, a fresh key or not'
+    'of parallel increments exactly the lower limit is counted, for new and existing counters',
+    'parallel increments below the limits are all counted',
+    'of parallel increments within one cooldown one is counted, for new and existing counters',
+    'parallel decrements all take effect and stop at zero',
+    'parallel failures are all counted and each returns a different count, for new and existing counters'
   ])
+})
+
+t.test('the suite fails an adapter that ignores the case of email hashes', async (t) => {
+  t.same(await failingCases(ignoresCaseOfEmailHashes), [
+    'IDs and email hashes are case-sensitive',
+    'an attempt for another email hash or an unknown challenge is refused and not counted',
+    'an unbound attempt that does not match changes nothing'
+  ])
+})
+
+t.test('a database without adapters is refused, and closed', async (t) => {
+  const runs: Array<() => Promise<void>> = []
+  let closed = 0
+  const open = async () => ({ storages: [], insertUserRow: async () => '', close: async () => { closed += 1 } })
+  storageConformance({ test: (_name, run) => { runs.push(run) }, open })
+  await t.rejects(runs[0]!(), { name: 'TypeError', message: /^open\(\) must resolve to at least one adapter/ })
+  t.equal(closed, 1)
 })
 
 t.test('so few calls at once that no limit is passed are refused', async (t) => {
   const harness = { test: () => {}, open: async () => await openSqlite(2) }
   for (const parallel of [0, 11, NaN]) {
-    t.throws(() => storageConformance({ ...harness, parallel }), { name: 'RangeError', message: /^parallel must be at least 12, .*; got / })
+    t.throws(() => storageConformance({ ...harness, parallel }), { name: 'RangeError', message: /^parallel must be at least 12, .*\. Got / })
   }
   storageConformance({ ...harness, parallel: 12 })
 })

@@ -16,10 +16,10 @@ export function fill (numbers: (count: number) => string, quote: '"' | '`', rows
   const from = `from ${numbers(rows)}`
   return [
     `insert into otp_users (id, email, is_verified) select concat('user-', n), concat('user-', n, '@x.io'), n % 2 = 0 ${from}`,
-    `insert into otp_challenges (id, emailHash, code_mac, code_length, expires_at)
-      select concat('challenge-', n), concat('subject-', n), concat('mac-', n), 6, ${expiry} ${from}`,
+    `insert into otp_challenges (id, email_hash, code_mac, code_length, expires_at)
+      select concat('challenge-', n), concat('email-hash-', n), concat('mac-', n), 6, ${expiry} ${from}`,
     `insert into otp_counters (${quote}key${quote}, last_at, short_from, short_count, long_from, long_count, expires_at)
-      select concat('budget-', n), ${now - hour}, ${now - hour}, 1, ${now - hour}, 1, ${expiry} ${from}`,
+      select concat('counter-', n), ${now - hour}, ${now - hour}, 1, ${now - hour}, 1, ${expiry} ${from}`,
     `insert into otp_sessions (id, user_id, created_at, idle_expires_at, expires_at)
       select concat('session-', n), concat('user-', n), ${now - hour}, ${expiry}, ${expiry} + ${hour} ${from}`
   ]
@@ -28,7 +28,7 @@ export function fill (numbers: (count: number) => string, quote: '"' | '`', rows
 /** A row that is alive, of an unverified user; another one for each verb. */
 const at = (position: number) => 2 * position + 1
 
-const emailHash = (n: number) => ({ id: `challenge-${n}`, emailHash: `emailHash-${n}`, now })
+const emailHash = (n: number) => ({ id: `challenge-${n}`, emailHash: `email-hash-${n}`, now })
 const newCode = { codeMac: 'mac-new', codeLength: 6, expiresAt: now + hour, deviceKey: null }
 const macs = (n: number) => [`mac-${n}`, 'mac-under-an-older-secret']
 const windows = { cooldown: 60_000, short: { length: hour, limit: 5 }, long: { length: 24 * hour, limit: 9 } }
@@ -46,11 +46,11 @@ const calls: { [Verb in HotVerb]: (storage: Pick<OtpAuthStorage, Verb>) => Promi
   renewChallenge: (storage) => storage.renewChallenge({ ...emailHash(at(1)), ...newCode }),
   withdrawCode: (storage) => storage.withdrawCode({ id: `challenge-${at(2)}`, mac: `mac-${at(2)}`, now }),
   tryCode: (storage) => storage.tryCode({ ...emailHash(at(3)), macs: macs(at(3)), codeLength: 6, maxAttempts: 5 }),
-  consumeCode: (storage) => storage.consumeCode({ emailHash: `emailHash-${at(4)}`, macs: macs(at(4)), maxAttempts: 5, now }),
+  consumeCode: (storage) => storage.consumeCode({ emailHash: `email-hash-${at(4)}`, macs: macs(at(4)), maxAttempts: 5, now }),
   findChallenge: (storage) => storage.findChallenge(`challenge-${at(5)}`),
-  hasLiveChallenge: (storage) => storage.hasLiveChallenge({ emailHash: `emailHash-${at(6)}`, codeLength: 6, maxAttempts: 5, now }),
+  hasLiveChallenge: (storage) => storage.hasLiveChallenge({ emailHash: `email-hash-${at(6)}`, codeLength: 6, maxAttempts: 5, now }),
   async incrementCounter (storage) {
-    for (const key of [`counter-${at(7)}`, 'budget of a new mailbox']) await storage.incrementCounter({ key, now, ...windows })
+    for (const key of [`counter-${at(7)}`, 'counter of a new mailbox']) await storage.incrementCounter({ key, now, ...windows })
   },
   decrementCounter: (storage) => storage.decrementCounter({ key: `counter-${at(8)}`, takenAt: now, cooldown: true, counts: true }),
   async countFailure (storage) {
@@ -121,4 +121,4 @@ export async function checkPlans<Statement> (t: Test, statementsByVerb: Map<stri
 /** What may do no more than insert: that finds a row in its way by the unique keys, and plans say nothing of it. */
 const inserts = new Set(['insertChallenge', 'incrementCounter', 'countFailure', 'insertUser', 'insertSession'])
 
-const enteredByExpiry: Record<string, string[]> = { removeExpired: ['otp_counters', 'otp_challenges', 'otp_sessions'] }
+const enteredByExpiry: Record<string, string[]> = { removeExpired: ['otp_challenges', 'otp_counters', 'otp_sessions'] }

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join, posix } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 
@@ -17,7 +17,7 @@ export interface Block {
 export const textOf = (page: string): string => readFileSync(join(root, page), 'utf8')
 
 const docs = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)
-export const pages: readonly string[] = ['README.md', 'SECURITY.md', 'CHANGELOG.md', ...docs]
+export const pages: readonly string[] = ['README.md', 'SECURITY.md', 'CHANGELOG.md', 'CONTRIBUTING.md', ...docs]
 
 export const blocks: readonly Block[] = pages.flatMap((page) => {
   const text = textOf(page)
@@ -49,27 +49,6 @@ export function tableRows (text: string): Array<Record<string, string>> {
 
 /** The texts between backticks. */
 export const inBackticks = (text: string): string[] => [...text.matchAll(/`([^`]+)`/g)].map(([, code]) => code!)
-
-/** What npm publishes of the documentation. */
-const published = [...pages, ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)]
-
-/** The names by which GitHub links to the headings of a page. */
-const anchors = (page: string): string[] => [...textOf(page).replaceAll(/^ *```[^]*?^ *```$/gm, '').matchAll(/^#+ (.*)$/gm)]
-  .map(([, heading]) => heading!.toLowerCase().replaceAll(/[^\p{L}\p{N}\s_-]/gu, '').replaceAll(' ', '-'))
-
-/**
- * The relative links of a page that lead to no file or to no heading. Pages in docs/ may link to any file of the repository. The
- * others, which npm shows, may link only to published files.
- */
-export function brokenLinks (page: string, text = textOf(page)): string[] {
-  const isFile = (path: string) => page.startsWith('docs/') ? existsSync(join(root, path)) : published.includes(path)
-  const links = [...text.matchAll(/\]\((?!https?:)([^)\s]+)\)/g)].map(([, link]) => link!)
-  return links.filter((link) => {
-    const [path, anchor] = link.split('#')
-    const target = path === '' ? page : posix.join(posix.dirname(page), path!)
-    return !isFile(target) || (anchor !== undefined && !anchors(target).includes(anchor))
-  }).map((link) => `${page}: ${link}`)
-}
 
 /** Names that the blocks may use without declaring them: the reader knows them from earlier lines, or from an application. */
 const context = `

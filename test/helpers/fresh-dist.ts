@@ -14,7 +14,7 @@ export function freshDist () {
 }
 
 function builtAt () {
-  return statSync(join(root, 'dist/index.js'), { throwIfNoEntry: false })?.mtimeMs ?? 0
+  return statSync(join(root, 'dist/.tsbuildinfo'), { throwIfNoEntry: false })?.mtimeMs ?? 0
 }
 
 function newestSource () {

@@ -7,7 +7,7 @@ import Sqlite from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
 import t from 'tap'
-import { blocksIn, blocksOf, brokenLinks, compile, hasTest, pages, proofs } from '../helpers/docs.ts'
+import { blocksIn, blocksOf, compile, hasTest, proofs } from '../helpers/docs.ts'
 import { ownEnvironment } from '../helpers/environment.ts'
 import { freshDist } from '../helpers/fresh-dist.ts'
 
@@ -73,11 +73,4 @@ t.test('every test that the threat model names exists', async (t) => {
   t.ok(proofs().length > 50, `${proofs().length} proofs`)
   t.same(proofs().filter((proof) => !hasTest(proof)), [])
   t.notOk(hasTest({ file: 'test/threats/races.test.ts', name: 'a test that nobody wrote' }))
-})
-
-t.test('every link to another page leads to a file and to a heading in it', async (t) => {
-  t.same(pages.flatMap((page) => brokenLinks(page)), [])
-  t.same(brokenLinks('docs/options.md', '[a](routes.md#errors) [b](nowhere.md) [c](routes.md#nothing) [d](#odds)'),
-    ['docs/options.md: nowhere.md', 'docs/options.md: routes.md#nothing', 'docs/options.md: #odds'])
-  t.same(brokenLinks('README.md', '[a](SECURITY.md) [b](CONTRIBUTING.md)'), ['README.md: CONTRIBUTING.md'], 'npm does not publish it')
 })

@@ -221,7 +221,7 @@ t.test('the page shows that the code is being sent, and that sending it failed',
   await button(page, 'Send me a code').click()
   await button(page, 'Sending …').waitFor()
   fail()
-  await page.getByRole('alert').getByText('The code could not be sent; try again').waitFor()
+  await page.getByRole('alert').getByText('The code could not be sent. Try again').waitFor()
   await button(page, 'Send me a code').waitFor()
   t.equal(await focused(page), 'email')
 })

@@ -27,7 +27,9 @@ t.test('what the sources make is in the package, with migrations and documents, 
   const made = filesIn(join(root, 'src')).map((name) => name.slice(0, -'.ts'.length))
   const dist = made.flatMap((name) => [`dist/${name}.js`, `dist/${name}.d.ts`])
   const migrations = filesIn(join(root, 'drizzle')).filter((name) => name.includes('/')).map((name) => `drizzle/${name}`)
-  t.strictSame([...files].sort(), ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', ...dist, ...migrations].sort())
+  const docs = filesIn(join(root, 'docs')).map((name) => `docs/${name}`)
+  const documents = ['CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'SECURITY.md', ...docs]
+  t.strictSame([...files].sort(), ['package.json', ...documents, ...dist, ...migrations].sort())
 })
 
 t.test('no file names a folder of the machine that made it, or a map that is not there', async (t) => {

@@ -1,26 +1,30 @@
-import type { Collection, CollectionOptions, Db } from 'mongodb'
-import type { ExpiringKind, OtpAuthStorage } from '../contract.ts'
-import { counterVerbs } from './counters.ts'
-import { challengeVerbs } from './challenges.ts'
-import type { CounterDocument, ChallengeDocument, SessionDocument, UserDocument } from './documents.ts'
+import type { Collection, Db } from 'mongodb'
 import { refuseUnknownNames } from '../adapter-options.ts'
+import type { OtpAuthStorage } from '../contract.ts'
+import { challengeVerbs } from './challenges.ts'
+import { cleanupVerbs } from './cleanup.ts'
+import { openCollections } from './collections.ts'
+import { counterVerbs } from './counters.ts'
+import { deadlineRunner } from './deadline.ts'
+import type { UserDocument } from './documents.ts'
+import { createIndexes } from './indexes.ts'
 import { sessionVerbs } from './sessions.ts'
-import { boundedBy, type Limits } from './shared.ts'
-import { ensureUniqueEmail, findUserById, userVerbs } from './users.ts'
+import { userVerbs } from './users.ts'
 
 export type { CounterDocument, ChallengeDocument, SessionDocument, UserDocument } from './documents.ts'
 
 export interface MongodbStorageOptions<User extends UserDocument = UserDocument> {
   /**
-   * The host's own users: `email`, `isVerified`, an `_id` that is an ObjectId, a string or a number, and whatever else
-   * it likes. A new user gets the `_id` that `newUserFields` gave, else one from the client's `pkFactory`.
+   * Your own users collection. Its documents need `email`, `isVerified` and an `_id` that is an ObjectId, a string or a number,
+   * and may have any other fields. A new user gets the `_id` from `newUserFields`, or one from the client's `pkFactory`.
    * @default the collection `<prefix>users`
    */
   users?: Collection<User>
-  /** What the names of the collections `challenges`, `budgets`, `sessions` and `users` begin with. @default 'otp_' */
+  /** The start of the names of the collections `challenges`, `counters`, `sessions` and `users`. @default 'otp_' */
   prefix?: string
   /**
-   * Milliseconds that a verb may take, the wait for a server and for a free connection included, before it rejects; at least 10.
+   * Milliseconds after which a call to the storage rejects. The time includes the wait for a server and for a free connection.
+   * At least 10.
    * @default 5000
    */
   timeout?: number
@@ -28,41 +32,25 @@ export interface MongodbStorageOptions<User extends UserDocument = UserDocument>
 
 export interface MongodbStorage extends OtpAuthStorage {
   /**
-   * Makes the indexes: unique addresses, one for each lookup, and TTL ones that remove what has been over for an hour.
-   * Call it once at boot; any number of processes may do so at once. A unique index of the host's own on `email` is taken
-   * for ours. **Without one, two first sign-ins at once make two users.**
+   * Creates the indexes: a unique index on the address, one for each lookup, and TTL indexes that delete documents one hour
+   * after they expire. Call it at every start. Any number of processes may call it at the same time. A unique index of your own
+   * on `email` counts as well. **Without a unique index, two first logins at the same time create two users.**
    */
   ensureIndexes (): Promise<void>
 }
 
-/** Nothing here leans on the TTL monitor: it only tidies, an hour late, so that a fast clock removes nothing alive. */
-const expireAfterSeconds = 3600
-
 /**
- * Our collections are ours alone: what the host's client is set to must not change what they do. `majority`, because a
- * try, a logout or a used code that a fail-over takes back would be a hole.
- */
-const collectionOptions = {
-  readPreference: 'primary',
-  writeConcern: { w: 'majority' },
-  promoteValues: true,
-  promoteLongs: true,
-  useBigInt64: false,
-  raw: false
-} as const satisfies CollectionOptions
-
-/**
- * Storage on MongoDB >= 4.4 through the official driver 6 or 7. Each verb is one command on one document, whose filter
- * holds the whole condition, so no transaction and no replica set is needed, and none of the host's is ever joined.
- * (`revokeUserSessions` and `removeExpired` touch several documents, each atomically.)
+ * Storage on MongoDB >= 4.4 with the official driver, version 6 or 7. Each verb is one command on one document. The filter of
+ * the command has the whole condition, so the adapter needs no transaction and no replica set, and it never joins a transaction
+ * of your application. (`revokeUserSessions` and `removeExpired` change several documents, each one atomically.)
  *
- * Every verb answers or rejects within `timeout`. Set `serverSelectionTimeoutMS` (30 s by default) to less on the client all
- * the same: then a server that is gone is told apart from one that is slow. And `await client.connect()` at boot: a client
- * whose first connection is left to its first command, and fails, stays closed when the server comes back (driver 7.9).
+ * Every call resolves or rejects within `timeout`. Nevertheless set `serverSelectionTimeoutMS` of your client (30 seconds by
+ * default) to less: then a missing server and a slow one have different errors. Also call `await client.connect()` at startup.
+ * If a client connects with its first command and that fails, it stays closed even when the server is back (driver 7.9).
  *
- * @param db the database for our collections; users may live in another
- * @throws RangeError for a `timeout` that is no number of milliseconds from 10 to 2147483647
- * @throws TypeError that names the option which does not exist
+ * @param db the database for the plugin's collections; your users collection may be in another one
+ * @throws RangeError if `timeout` is not a number of milliseconds from 10 to 2147483647
+ * @throws TypeError if the options are not an object, or one of them is unknown
  */
 export function mongodbStorage<User extends UserDocument = UserDocument> (
   db: Db,
@@ -70,39 +58,14 @@ export function mongodbStorage<User extends UserDocument = UserDocument> (
 ): MongodbStorage {
   refuseUnknownNames(options, ['users', 'prefix', 'timeout'])
   const { prefix = 'otp_', timeout = 5000 } = options
-  const bounded = boundedBy(timeout)
-  const challenges = db.collection<ChallengeDocument>(`${prefix}challenges`, collectionOptions)
-  const counters = db.collection<CounterDocument>(`${prefix}counters`, collectionOptions)
-  const sessions = db.collection<SessionDocument>(`${prefix}sessions`, collectionOptions)
-  const users = (options.users ?? db.collection(`${prefix}users`, collectionOptions)) as unknown as Parameters<typeof userVerbs>[0]
-
-  const remove: Record<ExpiringKind, (before: Date, limit: number, limits: Limits) => Promise<number>> = {
-    challenges: (before, limit, limits) => removeFrom(challenges, { expiresAt: { $lt: before } }, limit, limits),
-    counters: (before, limit, limits) => removeFrom(counters, { expiresAt: { $lt: before } }, limit, limits),
-    sessions: (before, limit, limits) => removeFrom(sessions, { idleExpiresAt: { $lt: before } }, limit, limits)
-  }
-
+  const withDeadline = deadlineRunner(timeout)
+  const collections = openCollections(db, prefix, options.users)
   return {
-    ...challengeVerbs(challenges, bounded),
-    ...counterVerbs(counters, bounded),
-    ...userVerbs(users, bounded),
-    ...sessionVerbs(sessions, (id, limits) => findUserById(users, id, limits), bounded),
-
-    removeExpired: ({ kind, before, limit }) => bounded((limits) => remove[kind](new Date(before), limit, limits)),
-
-    async ensureIndexes () {
-      await ensureUniqueEmail(users)
-      await challenges.createIndexes([{ key: { emailHash: 1 } }, { key: { expiresAt: 1 }, expireAfterSeconds }])
-      await counters.createIndexes([{ key: { expiresAt: 1 }, expireAfterSeconds }])
-      // `idleExpiresAt` is never later than `expiresAt`.
-      await sessions.createIndexes([{ key: { userId: 1 } }, { key: { idleExpiresAt: 1 }, expireAfterSeconds }])
-    }
+    ...challengeVerbs(collections, withDeadline),
+    ...counterVerbs(collections, withDeadline),
+    ...userVerbs(collections, withDeadline),
+    ...sessionVerbs(collections, withDeadline),
+    ...cleanupVerbs(collections, withDeadline),
+    ensureIndexes: () => createIndexes(collections)
   }
-}
-
-/** A delete has no limit in MongoDB, so it asks for the ids first, and for the expiry once more when it deletes. */
-async function removeFrom (collection: Collection<any>, isExpired: object, limit: number, limits: Limits): Promise<number> {
-  const expired = await collection.find(isExpired, { projection: { _id: 1 }, limit, ...limits }).toArray()
-  const ids = expired.map(({ _id }) => _id)
-  return (await collection.deleteMany({ _id: { $in: ids }, ...isExpired }, limits)).deletedCount
 }

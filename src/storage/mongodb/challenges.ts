@@ -1,15 +1,15 @@
-import type { Collection } from 'mongodb'
 import type { OtpAuthStorage } from '../contract.ts'
-import type { ChallengeDocument } from './documents.ts'
-import { millisecondsOrNull, type Bounded } from './shared.ts'
+import type { Collections } from './collections.ts'
+import type { WithDeadline } from './deadline.ts'
+import { millisecondsOrNull } from './documents.ts'
 
 type ChallengeVerbs = Pick<OtpAuthStorage,
   'insertChallenge' | 'renewChallenge' | 'withdrawCode' | 'tryCode' | 'consumeCode' | 'findChallenge' | 'hasLiveChallenge'>
 
-export function challengeVerbs (challenges: Collection<ChallengeDocument>, bounded: Bounded): ChallengeVerbs {
+export function challengeVerbs ({ challenges }: Collections, withDeadline: WithDeadline): ChallengeVerbs {
   return {
     async insertChallenge ({ id, emailHash, codeMac, codeLength, expiresAt, deviceKey }) {
-      await bounded((limits) => challenges.insertOne({
+      await withDeadline((deadline) => challenges.insertOne({
         _id: id,
         emailHash,
         codeMac,
@@ -21,11 +21,11 @@ export function challengeVerbs (challenges: Collection<ChallengeDocument>, bound
         attempts: 0,
         consumedAt: null,
         deviceKey
-      }, limits))
+      }, deadline))
     },
 
     async renewChallenge ({ id, emailHash, codeMac, codeLength, expiresAt, deviceKey, now }) {
-      const renewed = await bounded((limits) => challenges.updateOne({ _id: id, emailHash, ...isLive(now) }, [{
+      const renewed = await withDeadline((deadline) => challenges.updateOne({ _id: id, emailHash, ...liveAt(now) }, [{
         $set: {
           previousMac: '$codeMac',
           previousLength: '$codeLength',
@@ -36,15 +36,16 @@ export function challengeVerbs (challenges: Collection<ChallengeDocument>, bound
           deviceKey: { $literal: deviceKey },
           attempts: 0
         }
-      }], limits))
+      }], deadline))
       return renewed.matchedCount === 1
     },
 
     async withdrawCode ({ id, mac, now }) {
-      const previousOr = (previous: string, otherwise: unknown, kept: string) => ({
-        $cond: [{ $eq: ['$codeMac', { $literal: mac }] }, { $ifNull: [previous, otherwise] }, kept]
+      // If the newest code is withdrawn, the previous value replaces it. Without a previous code the default does.
+      const previousOr = (previous: string, byDefault: unknown, current: string) => ({
+        $cond: [{ $eq: ['$codeMac', { $literal: mac }] }, { $ifNull: [previous, byDefault] }, current]
       })
-      await bounded((limits) => challenges.updateOne({ _id: id, $or: [{ codeMac: mac }, { previousMac: mac }] }, [{
+      await withDeadline((deadline) => challenges.updateOne({ _id: id, $or: [{ codeMac: mac }, { previousMac: mac }] }, [{
         $set: {
           codeMac: previousOr('$previousMac', '', '$codeMac'),
           codeLength: previousOr('$previousLength', '$codeLength', '$codeLength'),
@@ -53,41 +54,41 @@ export function challengeVerbs (challenges: Collection<ChallengeDocument>, bound
           previousLength: null,
           previousExpiresAt: null
         }
-      }], limits))
+      }], deadline))
     },
 
     async tryCode ({ id, emailHash, macs, codeLength, maxAttempts, now }) {
-      const tried = await bounded((limits) => challenges.findOneAndUpdate({
+      const tried = await withDeadline((deadline) => challenges.findOneAndUpdate({
         _id: id,
         emailHash,
-        ...isLive(now),
+        ...liveAt(now),
         attempts: { $lt: maxAttempts },
-        $or: hasCodeOfLength(codeLength, now)
+        ...withLiveCodeOfLength(codeLength, now)
       }, [{
         $set: {
           attempts: { $add: ['$attempts', 1] },
-          // Everything on the right is read from the document as it was, so the code is compared and used up in one.
-          consumedAt: { $cond: [codeFits(macs, now), new Date(now), null] }
+          // All expressions read the document as it was before the update, so one command compares the code and uses it up.
+          consumedAt: { $cond: [codeMatches(macs, now), new Date(now), null] }
         }
-      }], { returnDocument: 'after', includeResultMetadata: false, ...limits }))
+      }], { returnDocument: 'after', includeResultMetadata: false, ...deadline }))
       return tried === null ? null : { accepted: tried.consumedAt !== null, attempts: tried.attempts, deviceKey: tried.deviceKey }
     },
 
     async consumeCode ({ emailHash, macs, maxAttempts, now }) {
-      const consumed = await bounded((limits) => challenges.findOneAndUpdate({
+      const consumed = await withDeadline((deadline) => challenges.findOneAndUpdate({
         emailHash,
-        ...isLive(now),
+        ...liveAt(now),
         attempts: { $lt: maxAttempts },
         $or: [
           { codeMac: { $in: macs } },
           { previousMac: { $in: macs }, previousExpiresAt: { $gt: new Date(now) } }
         ]
-      }, { $set: { consumedAt: new Date(now) } }, { returnDocument: 'after', includeResultMetadata: false, ...limits }))
+      }, { $set: { consumedAt: new Date(now) } }, { returnDocument: 'after', includeResultMetadata: false, ...deadline }))
       return consumed === null ? null : { deviceKey: consumed.deviceKey }
     },
 
     async findChallenge (id) {
-      const found = await bounded((limits) => challenges.findOne({ _id: id }, limits))
+      const found = await withDeadline((deadline) => challenges.findOne({ _id: id }, deadline))
       if (found === null) return null
       const { _id, ...challenge } = found
       return {
@@ -100,24 +101,27 @@ export function challengeVerbs (challenges: Collection<ChallengeDocument>, bound
     },
 
     async hasLiveChallenge ({ emailHash, codeLength, maxAttempts, now }) {
-      return await bounded((limits) => challenges.findOne(
-        { emailHash, ...isLive(now), attempts: { $lt: maxAttempts }, $or: hasCodeOfLength(codeLength, now) },
-        { projection: { _id: 1 }, ...limits }
+      return await withDeadline((deadline) => challenges.findOne(
+        { emailHash, ...liveAt(now), attempts: { $lt: maxAttempts }, ...withLiveCodeOfLength(codeLength, now) },
+        { projection: { _id: 1 }, ...deadline }
       )) !== null
     }
   }
 }
 
-function isLive (now: number) {
+function liveAt (now: number) {
   return { consumedAt: null, expiresAt: { $gt: new Date(now) } }
 }
 
-function hasCodeOfLength (codeLength: number, now: number) {
-  return [{ codeLength }, { previousLength: codeLength, previousExpiresAt: { $gt: new Date(now) } }]
+function withLiveCodeOfLength (codeLength: number, now: number) {
+  return { $or: [{ codeLength }, { previousLength: codeLength, previousExpiresAt: { $gt: new Date(now) } }] }
 }
 
-/** The newest code, or the one before while it lives. `$literal`: no value of ours is ever read as a field's name. */
-function codeFits (macs: readonly string[], now: number) {
+/**
+ * Whether a MAC is that of the newest code, or of the previous code before its expiry. `$literal` keeps the server from reading a
+ * value as the name of a field.
+ */
+function codeMatches (macs: readonly string[], now: number) {
   return {
     $or: [
       { $in: ['$codeMac', { $literal: macs }] },

@@ -1,23 +1,24 @@
-import type { Collection } from 'mongodb'
 import type { OtpAuthStorage } from '../contract.ts'
-import type { CounterDocument } from './documents.ts'
-import { insertIfAbsent, type Bounded } from './shared.ts'
+import type { Collections } from './collections.ts'
+import type { WithDeadline } from './deadline.ts'
+import { insertIfAbsent } from './errors.ts'
 
-type BudgetVerbs = Pick<OtpAuthStorage, 'incrementCounter' | 'decrementCounter' | 'countFailure' | 'resetConsecutiveFailures' | 'readCounter'>
+type CounterVerbs = Pick<OtpAuthStorage,
+  'incrementCounter' | 'decrementCounter' | 'countFailure' | 'resetConsecutiveFailures' | 'readCounter'>
 
-export function counterVerbs (counters: Collection<CounterDocument>, bounded: Bounded): BudgetVerbs {
+export function counterVerbs ({ counters }: Collections, withDeadline: WithDeadline): CounterVerbs {
   return {
     async incrementCounter ({ key, now, cooldown, short, long }) {
-      // The insert, and a window that starts anew, count one without a look at the limit.
+      // An insert and a window that starts again count one event without checking the limit.
       if (short.limit < 1 || long.limit < 1) return false
       const at = new Date(now)
       const shortStart = new Date(now - short.length)
       const longStart = new Date(now - long.length)
       const expiresAt = new Date(now + Math.max(cooldown, short.length, long.length))
-      return await bounded(async (limits) => {
-        const take = async () => (await counters.updateOne({
+      return await withDeadline(async (deadline) => {
+        const update = async () => (await counters.updateOne({
           _id: key,
-          // Without a cool-down a clock that stepped back must not refuse.
+          // Without a cooldown, an event is counted even if the clock moved back.
           ...(cooldown === 0 ? {} : { lastAt: { $lte: new Date(now - cooldown) } }),
           $and: [
             { $or: [{ shortCount: { $lt: short.limit } }, { shortFrom: { $lte: shortStart } }] },
@@ -26,62 +27,62 @@ export function counterVerbs (counters: Collection<CounterDocument>, bounded: Bo
         }, [{
           $set: {
             lastAt: at,
-            ...counted('short', shortStart, at),
-            ...counted('long', longStart, at),
+            ...countInWindow('short', shortStart, at),
+            ...countInWindow('long', longStart, at),
             expiresAt: { $max: ['$expiresAt', expiresAt] }
           }
-        }], limits)).matchedCount === 1
+        }], deadline)).matchedCount === 1
 
-        // No upsert: with a filter that refuses, it would insert a second document of the key and fail.
-        return await take() || await insertIfAbsent(() => counters.insertOne({
+        // Not an upsert: if the filter refuses, it would try to insert a second document with this key and fail.
+        return await update() || await insertIfAbsent(() => counters.insertOne({
           _id: key, lastAt: at, shortFrom: at, shortCount: 1, longFrom: at, longCount: 1, consecutiveFailures: 0, expiresAt
-        }, limits)) || await take()
+        }, deadline)) || await update()
       })
     },
 
     async decrementCounter ({ key, takenAt, cooldown, counts }) {
       const at = new Date(takenAt)
-      const lessOne = (count: string, from: string) => ({
+      const minusOne = (count: string, from: string) => ({
         $cond: [{ $and: [{ $gt: [count, 0] }, { $lte: [from, at] }] }, { $subtract: [count, 1] }, count]
       })
-      await bounded((limits) => counters.updateOne({ _id: key }, [{
+      await withDeadline((deadline) => counters.updateOne({ _id: key }, [{
         $set: {
           lastAt: { $cond: [{ $and: [cooldown, { $eq: ['$lastAt', at] }] }, new Date(0), '$lastAt'] },
-          ...(counts ? { shortCount: lessOne('$shortCount', '$shortFrom'), longCount: lessOne('$longCount', '$longFrom') } : {})
+          ...(counts ? { shortCount: minusOne('$shortCount', '$shortFrom'), longCount: minusOne('$longCount', '$longFrom') } : {})
         }
-      }], limits))
+      }], deadline))
     },
 
     async countFailure ({ key, now, window, lapse }) {
       const at = new Date(now)
       const expiresAt = new Date(now + Math.max(window, lapse))
-      return await bounded(async (limits) => {
-        // Comes round again where another call inserted first, or where cleanup removed the document in between.
+      return await withDeadline(async (deadline) => {
+        // Try again if another call inserted the document first, or if cleanup removed it between the two commands.
         for (;;) {
           const counts = await counters.findOneAndUpdate({ _id: key }, [{
             $set: {
               lastAt: at,
-              ...counted('long', new Date(now - window), at),
+              ...countInWindow('long', new Date(now - window), at),
               consecutiveFailures: { $cond: [{ $lte: ['$lastAt', new Date(now - lapse)] }, 1, { $add: ['$consecutiveFailures', 1] }] },
               expiresAt: { $max: ['$expiresAt', expiresAt] }
             }
-          }], { returnDocument: 'after', includeResultMetadata: false, ...limits })
+          }], { returnDocument: 'after', includeResultMetadata: false, ...deadline })
           if (counts !== null) return { inWindow: counts.longCount, consecutive: counts.consecutiveFailures }
 
           const inserted = await insertIfAbsent(() => counters.insertOne({
             _id: key, lastAt: at, shortFrom: new Date(0), shortCount: 0, longFrom: at, longCount: 1, consecutiveFailures: 1, expiresAt
-          }, limits))
+          }, deadline))
           if (inserted) return { inWindow: 1, consecutive: 1 }
         }
       })
     },
 
     async resetConsecutiveFailures (key) {
-      await bounded((limits) => counters.updateOne({ _id: key }, { $set: { consecutiveFailures: 0 } }, limits))
+      await withDeadline((deadline) => counters.updateOne({ _id: key }, { $set: { consecutiveFailures: 0 } }, deadline))
     },
 
     async readCounter (key) {
-      const found = await bounded((limits) => counters.findOne({ _id: key }, limits))
+      const found = await withDeadline((deadline) => counters.findOne({ _id: key }, deadline))
       if (found === null) return null
       const { _id, ...counter } = found
       return {
@@ -96,13 +97,13 @@ export function counterVerbs (counters: Collection<CounterDocument>, bounded: Bo
   }
 }
 
-/** Counts on in a window that runs, or starts a new one. Each expression sees the document as it was. */
-function counted (window: 'short' | 'long', start: Date, now: Date) {
+/** Adds one to the current window, or starts a new one. All expressions read the document as it was before the update. */
+function countInWindow (window: 'short' | 'long', startedAfter: Date, now: Date) {
   const count = `$${window}Count`
   const from = `$${window}From`
-  const isOver = { $lte: [from, start] }
+  const hasEnded = { $lte: [from, startedAfter] }
   return {
-    [`${window}Count`]: { $cond: [isOver, 1, { $add: [count, 1] }] },
-    [`${window}From`]: { $cond: [isOver, now, from] }
+    [`${window}Count`]: { $cond: [hasEnded, 1, { $add: [count, 1] }] },
+    [`${window}From`]: { $cond: [hasEnded, now, from] }
   }
 }

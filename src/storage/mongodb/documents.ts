@@ -1,6 +1,6 @@
 import type { ObjectId } from 'mongodb'
 
-/** A challenge as it is stored; `_id` is the request id. */
+/** A challenge as it is stored. `_id` is the request ID. */
 export interface ChallengeDocument {
   _id: string
   emailHash: string
@@ -15,7 +15,7 @@ export interface ChallengeDocument {
   deviceKey: string | null
 }
 
-/** A budget as it is stored; `_id` is its key. */
+/** A counter as it is stored. `_id` is its key. */
 export interface CounterDocument {
   _id: string
   lastAt: Date
@@ -30,7 +30,7 @@ export interface CounterDocument {
 /** A session as it is stored. */
 export interface SessionDocument {
   _id: string
-  /** The user's id as text, whatever type it has in the users collection. */
+  /** The user's ID as text, whatever its type in the users collection. */
   userId: string
   seq: number
   rotatedAt: Date | null
@@ -40,12 +40,23 @@ export interface SessionDocument {
   revokedAt: Date | null
 }
 
-/** What a document of the users collection must have; the host adds what it likes. */
+/** The fields that a document of the users collection needs. Your application may add others. */
 export interface UserDocument {
-  /** Of one type throughout the collection: ids of two types that read alike as text are refused at login. */
+  /** Use one type in the whole collection. If two users have IDs that are equal as text (`42` and `'42'`), sessions of both are refused. */
   _id?: ObjectId | string | number
-  /** The normalised address, **unique** ({@link MongodbStorage.ensureIndexes} sees to it). */
+  /** The normalized address. It must be **unique**: {@link MongodbStorage.ensureIndexes} creates the index. */
   email: string
-  /** Missing means unverified. */
+  /** A missing value means unverified. */
   isVerified?: boolean
+}
+
+/** A user as it is read from the database. */
+export type StoredUser = UserDocument & { _id: ObjectId | string | number }
+
+export function dateOrNull (milliseconds: number | null): Date | null {
+  return milliseconds === null ? null : new Date(milliseconds)
+}
+
+export function millisecondsOrNull (date: Date | null): number | null {
+  return date === null ? null : date.getTime()
 }

@@ -1,19 +1,16 @@
-import type { Collection } from 'mongodb'
-import type { OtpAuthStorage, Session, UserRecord } from '../contract.ts'
-import type { SessionDocument } from './documents.ts'
-import { dateOrNull, millisecondsOrNull, type Bounded, type Limits } from './shared.ts'
+import type { OtpAuthStorage, Session } from '../contract.ts'
+import type { Collections } from './collections.ts'
+import type { WithDeadline } from './deadline.ts'
+import { dateOrNull, millisecondsOrNull, type SessionDocument } from './documents.ts'
+import { findUserById } from './users.ts'
 
 type SessionVerbs = Pick<OtpAuthStorage,
   'insertSession' | 'loadSession' | 'rotateSession' | 'revokeSession' | 'revokeUserSessions' | 'listSessions'>
 
-export function sessionVerbs (
-  sessions: Collection<SessionDocument>,
-  findUserById: (id: string, limits: Limits) => Promise<UserRecord | null>,
-  bounded: Bounded
-): SessionVerbs {
+export function sessionVerbs ({ sessions, users }: Collections, withDeadline: WithDeadline): SessionVerbs {
   return {
     async insertSession ({ id, userId, seq, rotatedAt, createdAt, idleExpiresAt, expiresAt, revokedAt }) {
-      await bounded((limits) => sessions.insertOne({
+      await withDeadline((deadline) => sessions.insertOne({
         _id: id,
         userId,
         seq,
@@ -22,55 +19,55 @@ export function sessionVerbs (
         idleExpiresAt: new Date(idleExpiresAt),
         expiresAt: new Date(expiresAt),
         revokedAt: dateOrNull(revokedAt)
-      }, limits))
+      }, deadline))
     },
 
     async loadSession ({ sessionId, userId }) {
-      const [session, user] = await bounded((limits) => Promise.all([
-        sessions.findOne({ _id: sessionId, userId }, limits),
-        findUserById(userId, limits)
+      const [session, user] = await withDeadline((deadline) => Promise.all([
+        sessions.findOne({ _id: sessionId, userId }, deadline),
+        findUserById(users, userId, deadline)
       ]))
       return session === null || user === null ? null : { session: toSession(session), user }
     },
 
     async rotateSession ({ id, seq, now, rotatedBefore, idleExpiresAt }) {
-      const rotated = await bounded((limits) => sessions.updateOne({
+      const rotated = await withDeadline((deadline) => sessions.updateOne({
         _id: id,
         seq,
-        ...isLive(now),
+        ...liveAt(now),
         $or: [{ rotatedAt: null }, { rotatedAt: { $lt: new Date(rotatedBefore) } }]
       }, {
         $inc: { seq: 1 },
         $set: { rotatedAt: new Date(now), idleExpiresAt: new Date(idleExpiresAt) }
-      }, limits))
+      }, deadline))
       return rotated.matchedCount === 1
     },
 
     async revokeSession ({ id, now }) {
-      const revoked = await bounded((limits) => sessions.updateOne(
-        { _id: id, revokedAt: null }, { $set: { revokedAt: new Date(now) } }, limits
+      const revoked = await withDeadline((deadline) => sessions.updateOne(
+        { _id: id, revokedAt: null }, { $set: { revokedAt: new Date(now) } }, deadline
       ))
       return revoked.matchedCount === 1
     },
 
     async revokeUserSessions ({ userId, startedBefore, now }) {
-      const revoked = await bounded((limits) => sessions.updateMany(
+      const revoked = await withDeadline((deadline) => sessions.updateMany(
         { userId, revokedAt: null, createdAt: { $lt: new Date(startedBefore) } },
         { $set: { revokedAt: new Date(now) } },
-        limits
+        deadline
       ))
       return revoked.matchedCount
     },
 
     async listSessions ({ userId, now }) {
-      const live = await bounded((limits) => sessions.find({ userId, ...isLive(now) }, limits)
+      const live = await withDeadline((deadline) => sessions.find({ userId, ...liveAt(now) }, deadline)
         .sort({ createdAt: -1, _id: -1 }).toArray())
       return live.map(toSession)
     }
   }
 }
 
-function isLive (now: number) {
+function liveAt (now: number) {
   const at = new Date(now)
   return { revokedAt: null, expiresAt: { $gt: at }, idleExpiresAt: { $gt: at } }
 }
