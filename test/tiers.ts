@@ -26,6 +26,9 @@ const tiers = {
 
 export type Tier = typeof tiers[keyof typeof tiers]
 
+/** The beginnings of paths that have a tier. */
+export const tierStarts: readonly string[] = Object.keys(tiers)
+
 export const tierNames: readonly string[] = [...new Set(Object.values(tiers))]
 
 /** @throws if no beginning of the path is in the table above */
