@@ -12,7 +12,7 @@ import { spawnSync } from 'node:child_process'
 import { relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { styleText } from 'node:util'
-import { runTest, testsIn, type Failure } from './helpers/in-process.ts'
+import { callsOf, run, type Failure } from './helpers/in-process.ts'
 import { testFiles, tierNames, tierOf } from './tiers.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -38,17 +38,16 @@ async function runInProcess (files: readonly string[]): Promise<boolean> {
   for (const file of files) {
     const fileStartedAt = Date.now()
     const failures: Failure[] = []
-    const tests = await testsIn(file, () => import(pathToFileURL(file).href)).catch((error) => {
+    const calls = await callsOf(() => import(pathToFileURL(file).href)).catch((error) => {
       failures.push({ name: 'the file cannot be loaded', details: { stack: error.stack } })
       return []
     })
+    const tests = calls.filter(({ method }) => method === 'test' || method === 'spawn')
     if (tests.length === 0 && failures.length === 0) failures.push({ name: 'the file has no test', details: {} })
-    for (const test of tests) {
-      const outcome = await runTest(test)
-      failures.push(...outcome.failures)
-      skips.push(...outcome.skips.map((skip) => `${file} > ${skip}`))
-      total.assertions += outcome.assertions
-    }
+    const outcome = await run(file, calls)
+    failures.push(...outcome.failures)
+    skips.push(...outcome.skips.map((skip) => `${file} > ${skip}`))
+    total.assertions += outcome.assertions
     total.tests += tests.length
     total.failed += failures.length
     console.log(`${failures.length > 0 ? colored('red', '✖') : colored('green', '✔')} ${file} (${tests.length} tests, ${Date.now() - fileStartedAt} ms)`)

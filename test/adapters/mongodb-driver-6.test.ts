@@ -2,12 +2,13 @@ import { createRequire, register } from 'node:module'
 import t from 'tap'
 import { storageConformance } from '../../src/conformance/index.ts'
 import { buildApp } from '../helpers/app.ts'
+import { skipWithout } from '../helpers/requirements.ts'
 
 const driver6 = "export const resolve = (name, context, next) => next(name === 'mongodb' ? 'mongodb-6' : name, context)"
 const url = process.env['TEST_MONGODB_URL']
 
 if (url === undefined) {
-  t.test('the driver mongodb 6', { skip: 'TEST_MONGODB_URL is not set' }, async () => {})
+  t.test('the driver mongodb 6', { skip: skipWithout('TEST_MONGODB_URL') }, async () => {})
 } else {
   // From here on version 6 goes by the driver's name, as where a host has installed that one: for the adapter, too, whose
   // ObjectIds must be those of the host's driver.

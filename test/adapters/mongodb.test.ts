@@ -1,5 +1,6 @@
 import t from 'tap'
 import { storageConformance } from '../../src/conformance/index.ts'
+import { skipWithout } from '../helpers/requirements.ts'
 import { MongodbServer } from './mongodb-database.ts'
 import { hostCases } from './mongodb-host.ts'
 import { serverCases } from './mongodb-server.ts'
@@ -7,7 +8,7 @@ import { serverCases } from './mongodb-server.ts'
 const url = process.env['TEST_MONGODB_URL']
 
 if (url === undefined) {
-  t.test('MongoDB', { skip: 'TEST_MONGODB_URL is not set' }, async () => {})
+  t.test('MongoDB', { skip: skipWithout('TEST_MONGODB_URL') }, async () => {})
 } else {
   const server = new MongodbServer(url)
   t.teardown(() => server.end())

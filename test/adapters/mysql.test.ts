@@ -5,9 +5,10 @@ import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { storageConformance } from '../../src/conformance/index.ts'
 import { counters, challenges, drizzleStorage, sessions, users, type UsersTable } from '../../src/storage/drizzle/mysql.ts'
-import { createDatabase, guess, mysqlUrl, newChallenge, newSession, withSetup } from './mysql-database.ts'
+import { skipWithout } from '../helpers/requirements.ts'
+import { createDatabase, guess, newChallenge, newSession, withSetup } from './mysql-database.ts'
 
-const skip = mysqlUrl === undefined ? 'TEST_MYSQL_URL is not set' : false
+const skip = skipWithout('TEST_MYSQL_URL')
 
 async function open (t: Test) {
   const database = await createDatabase()

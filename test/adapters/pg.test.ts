@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { storageConformance } from '../../src/conformance/index.ts'
+import { skipWithout } from '../helpers/requirements.ts'
 import { hostCases } from './pg-host.ts'
 import { handleCases, serverCases } from './pg-handles.ts'
 import { nodePostgres, openEmpty, postgresJs, startPGlite, type TestPostgres } from './pg-servers.ts'
@@ -23,7 +24,7 @@ for (const driver of url === undefined ? [] : [nodePostgres(url), postgresJs(url
     serverCases(t, server, driver)
   })
 }
-if (url === undefined) t.test('a server through node-postgres and postgres.js', { skip: 'TEST_POSTGRES_URL is not set' }, () => {})
+if (url === undefined) t.test('a server through node-postgres and postgres.js', { skip: skipWithout('TEST_POSTGRES_URL') }, () => {})
 
 function conformance (t: Test, server: TestPostgres, parallel?: number) {
   t.test('keeps the storage contract', async (t) => {

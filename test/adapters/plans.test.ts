@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import t from 'tap'
-import { createDatabase, mysqlUrl } from './mysql-database.ts'
+import { skipWithout } from '../helpers/requirements.ts'
+import { createDatabase } from './mysql-database.ts'
 import { nodePostgres, startPGlite } from './pg-servers.ts'
 import {
   explainMysql, explainPg, explainSqlite, fillMysql, fillPg, fillSqlite, mysqlStatements, pgPlans, pgStatements, sqliteStatements
@@ -34,7 +35,7 @@ t.test('PGlite scans no table of 20,000 rows', async (t) => {
   for (const plans of pgPlans) await t.test(plans, (t) => checkPlans(t, statements, explainPg(run, plans)))
 })
 
-t.test('PostgreSQL scans no table of 200,000 rows', { skip: postgresUrl === undefined && 'TEST_POSTGRES_URL is not set' }, async (t) => {
+t.test('PostgreSQL scans no table of 200,000 rows', { skip: skipWithout('TEST_POSTGRES_URL') }, async (t) => {
   const { handles: [db], end } = await nodePostgres(postgresUrl!).start()
   const pool = (db as unknown as { $client: pg.Pool }).$client
   const connection = await pool.connect()
@@ -45,7 +46,7 @@ t.test('PostgreSQL scans no table of 200,000 rows', { skip: postgresUrl === unde
   for (const plans of pgPlans) await t.test(plans, (t) => checkPlans(t, statements, explainPg(run, plans)))
 })
 
-t.test('MySQL and MariaDB scan no table of 200,000 rows', { skip: mysqlUrl === undefined && 'TEST_MYSQL_URL is not set' }, async (t) => {
+t.test('MySQL and MariaDB scan no table of 200,000 rows', { skip: skipWithout('TEST_MYSQL_URL') }, async (t) => {
   const database = await createDatabase()
   t.teardown(database.close)
   const pool = database.pool()
@@ -53,7 +54,7 @@ t.test('MySQL and MariaDB scan no table of 200,000 rows', { skip: mysqlUrl === u
   await checkPlans(t, await mysqlStatements(pool), explainMysql(pool))
 })
 
-t.test('MongoDB has an index for every filter', { skip: mongodbUrl === undefined && 'TEST_MONGODB_URL is not set' }, async (t) => {
+t.test('MongoDB has an index for every filter', { skip: skipWithout('TEST_MONGODB_URL') }, async (t) => {
   const { db, commands, close } = await openMongodb(mongodbUrl!)
   t.teardown(close)
   await checkPlans(t, commands, explainMongodb(db))

@@ -10,6 +10,7 @@ import { text } from 'node:stream/consumers'
 import type { FastifyServerOptions } from 'fastify'
 import t, { type Test } from 'tap'
 import { buildApp, type TestApp } from '../helpers/app.ts'
+import { skipWithout } from '../helpers/requirements.ts'
 
 const EMAIL = 'anna@example.com'
 
@@ -58,13 +59,13 @@ async function listen (t: Test, fastify: object = {}): Promise<TestApp & { port:
   return { ...app, port: (app.app.server.address() as AddressInfo).port }
 }
 
-t.test('over HTTPS', async (t) => {
+t.test('over HTTPS', { skip: skipWithout('openssl') }, async (t) => {
   const app = await listen(t, { https: certificate(t) })
   const host = `localhost:${app.port}`
   await logIn(t, app, `https://${host}`, http1(httpsRequest as typeof httpRequest, app.port, host))
 })
 
-t.test('over HTTP/2, whose requests have no Host header', async (t) => {
+t.test('over HTTP/2, whose requests have no Host header', { skip: skipWithout('openssl') }, async (t) => {
   const app = await listen(t, { http2: true, https: { ...certificate(t), allowHTTP1: true } })
   const origin = `https://localhost:${app.port}`
   const client = connect(origin, { rejectUnauthorized: false })

@@ -1,16 +1,11 @@
-import { existsSync } from 'node:fs'
 import { chromium } from 'playwright-core'
 import type { Test } from 'tap'
+import { chromiumPath } from './requirements.ts'
 
-const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
-
-/** A headless Chromium with a profile of its own, closed when the test ends. No Chromium is a failure, never a skip. */
+/** A headless Chromium with a profile of its own, closed when the test ends. */
 export async function openChromium (t: Test) {
-  if (!existsSync(executablePath)) {
-    throw new Error(`No Chromium at ${executablePath}: install the Debian package "chromium", or set CHROMIUM_PATH to yours`)
-  }
   const browser = await chromium.launch({
-    executablePath,
+    executablePath: chromiumPath,
     args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
       '--disable-component-update', '--disable-sync']
   })

@@ -6,19 +6,18 @@ import { migrations } from '../../src/storage/drizzle/pg.ts'
 import { MongodbServer } from '../adapters/mongodb-database.ts'
 import * as mysql from '../adapters/mysql-database.ts'
 import * as postgres from '../adapters/pg-servers.ts'
+import { skipWithout } from './requirements.ts'
 import type { SpecOf } from './stores.ts'
 
 export type ServerKind = 'pg' | 'mysql' | 'mongodb'
 
 /** The environment variable that names a server of each kind. */
-export const urlVariable: Record<ServerKind, string> = {
+export const urlVariable = {
   pg: 'TEST_POSTGRES_URL', mysql: 'TEST_MYSQL_URL', mongodb: 'TEST_MONGODB_URL'
-}
+} as const satisfies Record<ServerKind, string>
 
-/** For tap's `skip`: visible, and it names the variable that is missing. */
-export function skipWithout (kind: ServerKind): string | false {
-  return process.env[urlVariable[kind]] === undefined ? `${urlVariable[kind]} is not set` : false
-}
+/** For tap's `skip`: which server is missing. */
+export const skipWithoutServer = (kind: ServerKind): string | false => skipWithout(urlVariable[kind])
 
 const made: Record<ServerKind, (t: Test, url: string, timeout: number) => Promise<SpecOf<ServerKind>>> = {
   async pg (t, url, timeout) {

@@ -1,15 +1,10 @@
 /** Runs tap's tests of many files in one process, without the start of Node, Fastify and Drizzle for each file. */
 import { Test, t as root } from 'tap'
 
-// tap's root, which the files import, runs nothing here.
-root.setTimeout(0)
-
-/** A top-level test of a file. */
-export interface FoundTest {
-  file: string
-  name: string
-  options: { skip?: boolean | string, todo?: boolean | string, timeout?: number }
-  run: (t: Test) => unknown
+/** A call that a test file makes on tap's root, at its top level: a test, or a hook around its tests. */
+export interface Call {
+  method: typeof methods[number]
+  args: unknown[]
 }
 
 export interface Failure {
@@ -21,50 +16,58 @@ export interface Failure {
 
 export interface Outcome {
   failures: Failure[]
-  /** Skipped tests and assertions, and those left to do, each with its reason. */
+  /** Skipped tests and assertions, and those marked as todo, each with its reason. */
   skips: string[]
   assertions: number
 }
 
+const methods = ['test', 'spawn', 'beforeEach', 'afterEach', 'teardown'] as const
+
 /** In milliseconds, for a test that sets no `timeout`. */
 const TIMEOUT = 60_000
 
-/** Imports a test file. Its top-level tests are noted down instead of run. */
-export async function testsIn (file: string, importFile: () => Promise<unknown>): Promise<FoundTest[]> {
-  const found: FoundTest[] = []
-  const rootTest = root.test
-  root.test = ((name: string, ...rest: unknown[]) => {
-    const options = typeof rest[0] === 'object' ? rest[0]! : {}
-    found.push({ file, name, options, run: rest.at(-1) as FoundTest['run'] })
-  }) as never
+// tap's root, which the files import, runs nothing here.
+root.setTimeout(0)
+
+/** Imports a test file. Its tests and hooks are noted down instead of run. */
+export async function callsOf (importFile: () => Promise<unknown>): Promise<Call[]> {
+  const calls: Call[] = []
+  const originals = methods.map((method) => [method, root[method]] as const)
+  for (const method of methods) Object.assign(root, { [method]: (...args: unknown[]) => { calls.push({ method, args }) } })
   try {
     await importFile()
   } finally {
-    root.test = rootTest
+    Object.assign(root, Object.fromEntries(originals))
   }
-  return found
+  return calls
 }
 
-/** Runs one test with all of its subtests and teardowns. An error that nothing in the test catches is a failure, too. */
-export async function runTest ({ name, options, run }: FoundTest): Promise<Outcome> {
+/** Runs tests one after the other, with their subtests and hooks. An error that nothing in them catches is a failure, too. */
+export async function run (name: string, calls: readonly Call[]): Promise<Outcome> {
   const outcome: Outcome = { failures: [], skips: [], assertions: 0 }
   const listenerCount = process.listenerCount('uncaughtException')
   const stray = (error: unknown) => {
     // A test that expects one listens itself.
     if (process.listenerCount('uncaughtException') > listenerCount + 1) return
-    outcome.failures.push({ name: `${name} > outside of the test: ${error}`, details: error instanceof Error ? { stack: error.stack } : {} })
+    outcome.failures.push({ name: `outside of the tests: ${error}`, details: error instanceof Error ? { stack: error.stack } : {} })
   }
   process.on('uncaughtException', stray).on('unhandledRejection', stray)
   // Keeps the process alive while a test waits for something that never comes: tap's own timeout does not.
   const wait = setInterval(() => {}, 1000)
-  // The outer test belongs to no other test. It is the one that fails if a teardown throws.
-  const outer = new Test({ name, timeout: 0, cb: async (t) => { await t.test(name, { timeout: TIMEOUT, ...options }, run as never) } })
+  // This test belongs to no other test. It is the one that fails if a teardown throws.
+  const outer = new Test({ name, timeout: 0, cb: async (t) => { for (const call of calls) await replay(t as never, call) } })
   watch(outer, outcome)
   outer.resume()
   await new Promise<void>((resolve) => { outer.runMain(resolve) })
   clearInterval(wait)
   process.off('uncaughtException', stray).off('unhandledRejection', stray)
   return outcome
+}
+
+async function replay (t: Record<Call['method'], (...args: unknown[]) => unknown>, { method, args }: Call): Promise<void> {
+  const [name, options] = args
+  if (method === 'test') args = [name, { timeout: TIMEOUT, ...(typeof options === 'object' && options) }, args.at(-1)]
+  await t[method](...args)
 }
 
 /** Writes down what happens in the test and in its subtests. A test that fails because of a subtest is not one more failure. */

@@ -3,12 +3,12 @@ import { attack } from './attacks/all.ts'
 import { crashInLogin, crashInTraffic } from './attacks/crashes.ts'
 import { firstSignIns, manyCodes } from './attacks/sessions.ts'
 import { startCluster } from './cluster.ts'
-import { freshDatabase, skipWithout, type ServerKind } from './databases.ts'
+import { freshDatabase, skipWithoutServer, type ServerKind } from './databases.ts'
 import { fullSizes } from './target.ts'
 
 /** The races of `races-processes.test.ts` on a database server; a file for each, for together they take minutes. */
 export function raceOn (kind: ServerKind, sizes = fullSizes): void {
-  const skip = skipWithout(kind)
+  const skip = skipWithoutServer(kind)
 
   t.test('from four processes on one database', { skip }, async (t) => {
     const cluster = await startCluster(t, 4, { store: await freshDatabase(t, kind) }, sizes)

@@ -17,7 +17,7 @@ class TapInProcess {
   #groups
   #except
   #tests
-  #runTest
+  #runCalls
   #isDirty = false
   /** Of the tests' own log, which each application searches for secrets when it closes. */
   #forgetLog
@@ -82,24 +82,25 @@ class TapInProcess {
     const { forget } = await importCompiled('test/helpers/log.ts')
     this.#forgetLog = forget
     await importTap()
-    const { runTest, testsIn } = await importCompiled('test/helpers/in-process.ts')
-    this.#runTest = runTest
+    const { callsOf, run } = await importCompiled('test/helpers/in-process.ts')
+    this.#runCalls = run
     for (const file of new Set(this.#groups.flatMap(({ tests }) => tests))) {
-      for (const test of await testsIn(file, () => importCompiled(file))) {
-        const id = `${file} › ${test.name}`
-        if (!this.#except.includes(test.name)) this.#tests.set(id, { ...test, id })
+      for (const call of await callsOf(() => importCompiled(file))) {
+        const { method, args: [name, options] } = call
+        if (method !== 'test') throw new Error(`${file} calls t.${method}() outside of its tests, which is not supported here`)
+        const id = `${file} › ${name}`
+        if (!this.#except.includes(name)) this.#tests.set(id, { id, file, call, isSkipped: Boolean(options.skip) })
       }
     }
   }
 
-  async #run (test) {
-    const { id, file, options } = test
+  async #run ({ id, file, call, isSkipped }) {
     const result = { id, name: id, fileName: resolve(file) }
-    if (options.skip) return { ...result, status: TestStatus.Skipped, timeSpentMs: 0 }
+    if (isSkipped) return { ...result, status: TestStatus.Skipped, timeSpentMs: 0 }
     this.#forgetLog()
     mutants.currentTestId = id
     const startedAt = performance.now()
-    const { failures } = await this.#runTest(test)
+    const { failures } = await this.#runCalls(id, [call])
     mutants.currentTestId = undefined
     this.#isDirty ||= failures.some(({ name }) => name.includes('timeout!'))
     const timeSpentMs = performance.now() - startedAt

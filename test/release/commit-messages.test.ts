@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { ownEnvironment } from '../helpers/environment.ts'
+import { skipWithout } from '../helpers/requirements.ts'
 
 const script = fileURLToPath(new URL('../../.ci/check-commits', import.meta.url))
 
@@ -18,6 +19,8 @@ const environment = {
   GIT_COMMITTER_NAME: 'Anna',
   GIT_COMMITTER_EMAIL: 'anna@example.com'
 }
+
+const skip = skipWithout('git')
 
 class Repository {
   readonly folder: string
@@ -53,7 +56,7 @@ function check (folder: string, { base, program = script }: { base?: string, pro
 
 const long = (length: number, filler = 'x') => 'docs: '.padEnd(length - 1, filler) + '.'
 
-t.test('subjects that follow the rule are accepted', async (t) => {
+t.test('subjects that follow the rule are accepted', { skip }, async (t) => {
   const subjects = [
     ...['feat', 'fix', 'docs', 'test', 'refactor', 'perf', 'build', 'ci', 'chore', 'revert'].map((type) => `${type}: say what changes`),
     'fix(storage): count an attempt once', 'build(deps-dev): move tap', 'refactor(storage/pg): rename a column', 'feat(client)!: drop a name',
@@ -63,7 +66,7 @@ t.test('subjects that follow the rule are accepted', async (t) => {
   t.same(check(new Repository(t, ...subjects).folder), { status: 0, stdout: `Commit subjects checked: ${subjects.length}. Not valid: 0.\n`, stderr: '' })
 })
 
-t.test('each subject that breaks the rule is named, with the reason', async (t) => {
+t.test('each subject that breaks the rule is named, with the reason', { skip }, async (t) => {
   const form = 'Expected "type: subject" or "type(scope): subject". The type is one of feat, fix, '
   const wrong: Record<string, string> = {
     'say what changes': form,
@@ -99,23 +102,23 @@ t.test('each subject that breaks the rule is named, with the reason', async (t) 
   for (const [subject, reason] of Object.entries(wrong)) t.match(reported.get(subject), reason, subject)
 })
 
-t.test('the length of a subject is counted in characters, not in bytes', async (t) => {
+t.test('the length of a subject is counted in characters, not in bytes', { skip }, async (t) => {
   t.equal(check(new Repository(t, long(72, 'é')).folder).status, 0)
   t.equal(check(new Repository(t, 'docs: ' + '🔑'.repeat(66)).folder).status, 0)
   t.equal(check(new Repository(t, 'docs: ' + '🔑'.repeat(67)).folder).status, 1)
 })
 
-t.test('a subject that is wrapped over two lines is one subject', async (t) => {
+t.test('a subject that is wrapped over two lines is one subject', { skip }, async (t) => {
   const { status, stderr } = check(new Repository(t, `docs: ${'x'.repeat(50)}\n${'y'.repeat(30)}`).folder)
   t.equal(status, 1)
   t.match(stderr, 'The subject has 87 characters.')
 })
 
-t.test('the body of a message is not checked', async (t) => {
+t.test('the body of a message is not checked', { skip }, async (t) => {
   t.equal(check(new Repository(t, `docs: add a page\n\n${'A long line. '.repeat(20)}\n\nadded: more`).folder).status, 0)
 })
 
-t.test('merge commits are passed over, the commits that they merge are not', async (t) => {
+t.test('merge commits are passed over, the commits that they merge are not', { skip }, async (t) => {
   const repository = new Repository(t, 'feat: add a page')
   repository.git('checkout', '--quiet', '-b', 'side')
   repository.commit('fix: mend a page')
@@ -132,7 +135,7 @@ t.test('merge commits are passed over, the commits that they merge are not', asy
   t.match(stderr, '"more mending"')
 })
 
-t.test('only Dependabot may use more than 72 characters, and its other mistakes count', async (t) => {
+t.test('only Dependabot may use more than 72 characters, and its other mistakes count', { skip }, async (t) => {
   const author = (email: string) => ['--author', `dependabot[bot] <${email}>`]
   const repository = new Repository(t)
   repository.commit(long(90), ...author('49699333+dependabot[bot]@users.noreply.github.com'))
@@ -143,7 +146,7 @@ t.test('only Dependabot may use more than 72 characters, and its other mistakes 
   t.equal(check(repository.folder, { base }).status, 1)
 })
 
-t.test('with a base, only the commits after it are checked', async (t) => {
+t.test('with a base, only the commits after it are checked', { skip }, async (t) => {
   const repository = new Repository(t, 'an old subject')
   const base = repository.git('rev-parse', 'HEAD')
   repository.commit('docs: add a page')
@@ -153,7 +156,7 @@ t.test('with a base, only the commits after it are checked', async (t) => {
   t.equal(check(repository.folder, { base }).status, 1)
 })
 
-t.test('a base that is not in the clone does not turn the check off', async (t) => {
+t.test('a base that is not in the clone does not turn the check off', { skip }, async (t) => {
   const repository = new Repository(t, 'a subject')
   const base = '0'.repeat(40)
   const { status, stdout } = check(repository.folder, { base })
@@ -161,7 +164,7 @@ t.test('a base that is not in the clone does not turn the check off', async (t) 
   t.match(stdout, `The base ${base} is not in this clone, so all commits since the rule started are checked.`)
 })
 
-t.test('a shallow clone is checked as far as it goes', async (t) => {
+t.test('a shallow clone is checked as far as it goes', { skip }, async (t) => {
   const origin = new Repository(t, 'an old subject', 'docs: add a page')
   const shallowClone = () => {
     const clone = temporaryFolder(t)
@@ -173,7 +176,7 @@ t.test('a shallow clone is checked as far as it goes', async (t) => {
   t.equal(check(shallowClone()).status, 1)
 })
 
-t.test('commits up to the start of the rule are never checked', async (t) => {
+t.test('commits up to the start of the rule are never checked', { skip }, async (t) => {
   const repository = new Repository(t, 'an old subject')
   const base = repository.git('rev-parse', 'HEAD')
   const start = repository.commit('the last old subject')
@@ -195,6 +198,6 @@ t.test('a folder without a repository passes, and the script says why', async (t
   t.match(check(temporaryFolder(t)), { status: 0, stdout: 'This folder is not a git repository' })
 })
 
-t.test('a repository that git cannot read is an error', async (t) => {
+t.test('a repository that git cannot read is an error', { skip }, async (t) => {
   t.match(check(new Repository(t).folder), { status: 1, stderr: 'git log failed' })
 })

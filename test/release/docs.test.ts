@@ -10,6 +10,7 @@ import t from 'tap'
 import { blocksIn, blocksOf, compile, hasTest, proofs } from '../helpers/docs.ts'
 import { ownEnvironment } from '../helpers/environment.ts'
 import { freshDist } from '../helpers/fresh-dist.ts'
+import { skipWithout } from '../helpers/requirements.ts'
 
 // The blocks import the package by its own name, which is `dist`.
 freshDist()
@@ -23,7 +24,7 @@ t.test('every TypeScript and JavaScript block compiles without changes, and a bl
   t.same(others, [])
 })
 
-t.test('the curl lines log in, refresh and log out when they are pasted into a shell', async (t) => {
+t.test('the curl lines log in, refresh and log out when they are pasted into a shell', { skip: skipWithout('bash', 'curl') }, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'otp-auth-'))
   const { buildExample } = await import('../../examples/shared/app.ts')
   const { drizzleStorage, migrations } = await import('fastify-otp-auth/drizzle/sqlite')

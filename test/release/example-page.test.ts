@@ -12,6 +12,7 @@ import { build } from 'esbuild'
 import t, { type Test } from 'tap'
 import { openChromium } from '../helpers/chromium.ts'
 import { freshDist } from '../helpers/fresh-dist.ts'
+import { skipWithout } from '../helpers/requirements.ts'
 
 // The example imports the package by its name, which resolves to `dist`. So build it before the imports.
 freshDist()
@@ -31,7 +32,7 @@ async function startExample (t: Test, otpAuth: Partial<OtpAuthOptions> = {}) {
 
 /** Opens the example's page in a new browser profile. An error in a script of the page fails the test. */
 async function openPage (t: Test, origin: string, options: BrowserContextOptions = {}) {
-  const context = await browser.newContext({ baseURL: origin, ...options })
+  const context = await browser!.newContext({ baseURL: origin, ...options })
   t.teardown(() => context.close())
   context.setDefaultTimeout(15_000)
   context.on('weberror', (error) => t.fail('a script threw an error', { error: error.error() }))
@@ -63,9 +64,10 @@ async function enterCode (page: Page, code: string) {
   await button(page, 'Sign in').click()
 }
 
-const browser = await openChromium(t)
+const skip = skipWithout('chromium')
+const browser = skip === false ? await openChromium(t) : undefined
 
-t.test('a user signs in with the code from the inbox, refreshes, stays signed in after a reload and signs out', async (t) => {
+t.test('a user signs in with the code from the inbox, refreshes, stays signed in after a reload and signs out', { skip }, async (t) => {
   const { origin } = await startExample(t)
   const page = await openPage(t, origin)
   await heading(page, 'Sign in')
@@ -96,7 +98,7 @@ t.test('a user signs in with the code from the inbox, refreshes, stays signed in
   await heading(page, 'Sign in')
 })
 
-t.test('a pasted code may contain a space', async (t) => {
+t.test('a pasted code may contain a space', { skip }, async (t) => {
   const { origin } = await startExample(t)
   const page = await openPage(t, origin, { permissions: ['clipboard-read', 'clipboard-write'] })
   await requestCode(page, 'paste@example.com')
@@ -112,7 +114,7 @@ t.test('a pasted code may contain a space', async (t) => {
   await heading(page, 'You are signed in')
 })
 
-t.test('after a wrong code the page shows how many attempts are left, and the right code still works', async (t) => {
+t.test('after a wrong code the page shows how many attempts are left, and the right code still works', { skip }, async (t) => {
   const { origin } = await startExample(t)
   const page = await openPage(t, origin)
   await requestCode(page, 'wrong@example.com')
@@ -131,7 +133,7 @@ t.test('after a wrong code the page shows how many attempts are left, and the ri
   t.equal(await page.getByRole('alert').textContent(), '')
 })
 
-t.test('the page can send a new code when the cooldown is over', async (t) => {
+t.test('the page can send a new code when the cooldown is over', { skip }, async (t) => {
   const { app, origin } = await startExample(t, { otpRateLimitSeconds: 1 })
   const page = await openPage(t, origin)
   await requestCode(page, 'again@example.com')
@@ -142,7 +144,7 @@ t.test('the page can send a new code when the cooldown is over', async (t) => {
   await heading(page, 'You are signed in')
 })
 
-t.test('during the cooldown the user can still enter the previous code', async (t) => {
+t.test('during the cooldown the user can still enter the previous code', { skip }, async (t) => {
   const { origin } = await startExample(t)
   const page = await openPage(t, origin)
   await requestCode(page, 'wait@example.com')
@@ -154,7 +156,7 @@ t.test('during the cooldown the user can still enter the previous code', async (
   await heading(page, 'You are signed in')
 })
 
-t.test('the code field accepts letters when codes are long', async (t) => {
+t.test('the code field accepts letters when codes are long', { skip }, async (t) => {
   const { origin } = await startExample(t, { otpRateLimitSeconds: 1, failureLimits: { perDay: 1 } })
   const page = await openPage(t, origin)
   await requestCode(page, 'long@example.com')
@@ -172,7 +174,7 @@ t.test('the code field accepts letters when codes are long', async (t) => {
   await heading(page, 'You are signed in')
 })
 
-t.test('the page shows why an email address is invalid, and the user can enter another one', async (t) => {
+t.test('the page shows why an email address is invalid, and the user can enter another one', { skip }, async (t) => {
   const { origin } = await startExample(t)
   const page = await openPage(t, origin)
   await page.getByLabel('Email address').fill('nobody@localhost')
@@ -186,7 +188,7 @@ t.test('the page shows why an email address is invalid, and the user can enter a
   t.equal(await page.locator('#sent-to').textContent(), 'second@example.com')
 })
 
-t.test('two tabs show each other\'s sign-in and sign-out, and can refresh at the same time', async (t) => {
+t.test('two tabs show each other\'s sign-in and sign-out, and can refresh at the same time', { skip }, async (t) => {
   const { app, origin } = await startExample(t)
   const page = await openPage(t, origin)
   const other = await page.context().newPage()
@@ -213,7 +215,7 @@ t.test('two tabs show each other\'s sign-in and sign-out, and can refresh at the
   t.equal(await focused(page), 'email')
 })
 
-t.test('the page shows that the code is being sent, and that sending it failed', async (t) => {
+t.test('the page shows that the code is being sent, and that sending it failed', { skip }, async (t) => {
   let fail: () => void = () => {}
   const { origin } = await startExample(t, { sendOtp: () => new Promise((_resolve, reject) => { fail = () => reject(new Error('the email provider is down')) }) })
   const page = await openPage(t, origin)
@@ -226,7 +228,7 @@ t.test('the page shows that the code is being sent, and that sending it failed',
   t.equal(await focused(page), 'email')
 })
 
-t.test('the page shows that no attempts are left', async (t) => {
+t.test('the page shows that no attempts are left', { skip }, async (t) => {
   const { origin } = await startExample(t, { maxOtpAttempts: 1 })
   const page = await openPage(t, origin)
   await requestCode(page, 'attempts@example.com')
@@ -237,7 +239,7 @@ t.test('the page shows that no attempts are left', async (t) => {
   await page.getByRole('alert').getByText('Too many wrong codes').waitFor()
 })
 
-t.test('the user stays signed in while the server is down', async (t) => {
+t.test('the user stays signed in while the server is down', { skip }, async (t) => {
   const { origin } = await startExample(t)
   const page = await openPage(t, origin)
   await requestCode(page, 'offline@example.com')
@@ -254,7 +256,7 @@ t.test('the user stays signed in while the server is down', async (t) => {
   await heading(page, 'You are signed in')
 })
 
-t.test('a page of another site can send neither a form nor a fetch request', async (t) => {
+t.test('a page of another site can send neither a form nor a fetch request', { skip }, async (t) => {
   const { app, origin } = await startExample(t)
   const attacker = createServer((_request, response) => response.setHeader('content-type', 'text/html').end(`<!doctype html>
     <form method="post" enctype="text/plain" action="${origin}/auth/request-otp">
@@ -297,7 +299,7 @@ t.test('the client is at most 3 kB, minified and gzipped', async (t) => {
   t.ok(size <= 3 * 1024, `${size} bytes`)
 })
 
-t.test('/docs documents the routes, and only guarded routes have a padlock', async (t) => {
+t.test('/docs documents the routes, and only guarded routes have a padlock', { skip }, async (t) => {
   const { app, origin } = await startExample(t)
   const page = await (await openPage(t, origin)).context().newPage()
   const errors: string[] = []

@@ -13,6 +13,7 @@ import { Browser } from '../helpers/browser.ts'
 import { ownEnvironment } from '../helpers/environment.ts'
 import { freshDist } from '../helpers/fresh-dist.ts'
 import { httpClient } from '../helpers/http-client.ts'
+import { skipWithout } from '../helpers/requirements.ts'
 import { createDatabase } from '../adapters/pg-servers.ts'
 
 const EMAIL = 'ada@example.com'
@@ -104,14 +105,14 @@ t.test('PostgreSQL: a login survives a restart on PGlite, and the data is in a f
 })
 
 const postgresUrl = process.env['TEST_POSTGRES_URL']
-t.test('PostgreSQL: a login survives a restart on the server of DATABASE_URL', { skip: !postgresUrl && 'TEST_POSTGRES_URL is not set' }, async (t) => {
+t.test('PostgreSQL: a login survives a restart on the server of DATABASE_URL', { skip: skipWithout('TEST_POSTGRES_URL') }, async (t) => {
   const { url, drop } = await createDatabase(postgresUrl!)
   t.teardown(drop)
   t.same(await loginSurvivesRestart(t, 'postgres', { DATABASE_URL: url }), [], 'it leaves no files')
 })
 
 const mongodbUrl = process.env['TEST_MONGODB_URL']
-t.test('MongoDB: a login survives a restart on the server of MONGODB_URL', { skip: !mongodbUrl && 'TEST_MONGODB_URL is not set' }, async (t) => {
+t.test('MongoDB: a login survives a restart on the server of MONGODB_URL', { skip: skipWithout('TEST_MONGODB_URL') }, async (t) => {
   const url = Object.assign(new URL(mongodbUrl!), { pathname: `/otp_auth_${randomUUID()}` }).href
   const client = await new MongoClient(url).connect()
   t.teardown(async () => {

@@ -9,7 +9,8 @@ import t, { type Test } from 'tap'
 import { createDatabase as createMysqlDatabase } from '../adapters/mysql-database.ts'
 import { createDatabase as createPostgresDatabase } from '../adapters/pg-servers.ts'
 import { MongodbServer } from '../adapters/mongodb-database.ts'
-import { skipWithout } from '../helpers/databases.ts'
+import { skipWithoutServer } from '../helpers/databases.ts'
+import { skipWithout } from '../helpers/requirements.ts'
 import { blocksOf } from '../helpers/docs.ts'
 import { ownEnvironment } from '../helpers/environment.ts'
 import { freshDist } from '../helpers/fresh-dist.ts'
@@ -38,12 +39,12 @@ async function postgres (t: Test): Promise<NodeJS.ProcessEnv> {
 const programs: Record<string, { code: string, skip?: string | false, environment?: (t: Test) => Promise<NodeJS.ProcessEnv> }> = {
   'SQLite, better-sqlite3': { code: onAnother('drizzle-orm/better-sqlite3') },
   'SQLite, libsql': { code: onAnother('drizzle-orm/libsql') },
-  'PostgreSQL, node-postgres': { code: onAnother('drizzle-orm/node-postgres'), skip: skipWithout('pg'), environment: postgres },
-  'PostgreSQL, postgres.js': { code: onAnother('drizzle-orm/postgres-js'), skip: skipWithout('pg'), environment: postgres },
+  'PostgreSQL, node-postgres': { code: onAnother('drizzle-orm/node-postgres'), skip: skipWithoutServer('pg'), environment: postgres },
+  'PostgreSQL, postgres.js': { code: onAnother('drizzle-orm/postgres-js'), skip: skipWithoutServer('pg'), environment: postgres },
   PGlite: { code: onAnother('drizzle-orm/pglite') },
   'MySQL and MariaDB': {
     code: onAnother('drizzle-orm/mysql2'),
-    skip: skipWithout('mysql'),
+    skip: skipWithoutServer('mysql'),
     async environment (t) {
       const { url, close } = await createMysqlDatabase()
       t.teardown(close)
@@ -52,7 +53,7 @@ const programs: Record<string, { code: string, skip?: string | false, environmen
   },
   MongoDB: {
     code: onAnother('fastify-otp-auth/mongodb'),
-    skip: skipWithout('mongodb'),
+    skip: skipWithoutServer('mongodb'),
     async environment (t) {
       const url = process.env['TEST_MONGODB_URL']!
       const server = new MongodbServer(url, 1)
@@ -113,7 +114,7 @@ for (const [name, { code, skip, environment }] of Object.entries(programs)) {
   })
 }
 
-t.test('the server of the README logs in with the curl lines of the README', async (t) => {
+t.test('the server of the README logs in with the curl lines of the README', { skip: skipWithout('bash', 'curl') }, async (t) => {
   const { origin, printedCode } = await start(t, server)
   const lines = blocksOf('README.md', 'sh').flatMap((code) => code.split('\n')).filter((line) => line.startsWith('curl '))
   const run = async (line: string) => {

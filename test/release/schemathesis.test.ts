@@ -9,10 +9,11 @@ import t, { type Test } from 'tap'
 import type { OtpAuthOptions } from '../../src/index.ts'
 import { ownEnvironment } from '../helpers/environment.ts'
 import { freshDist } from '../helpers/fresh-dist.ts'
+import { skipWithout } from '../helpers/requirements.ts'
 
 const command = process.env['TEST_SCHEMATHESIS']
 
-t.test('schemathesis finds no difference between the document and the example', { skip: !command && 'TEST_SCHEMATHESIS is not set' }, async (t) => {
+t.test('schemathesis finds no difference between the document and the example', { skip: skipWithout('TEST_SCHEMATHESIS') }, async (t) => {
   freshDist()
   const { buildExample } = await import('../../examples/shared/app.ts')
   const { drizzleStorage, migrations } = await import('fastify-otp-auth/drizzle/sqlite')

@@ -10,10 +10,10 @@ import { cutProxy } from '../helpers/cut-proxy.ts'
 import { addInstance } from '../helpers/instances.ts'
 import { logged } from '../helpers/log.ts'
 import { required } from '../helpers/options.ts'
+import { skipWithout } from '../helpers/requirements.ts'
 
 const ANNA = 'anna@example.com'
 const URL_OF_REDIS = process.env['TEST_REDIS_URL']
-const skip = URL_OF_REDIS === undefined ? 'TEST_REDIS_URL is not set' : false
 
 type Incr = RateLimitStore['incr']
 
@@ -142,7 +142,7 @@ t.test('in memory the last 50,000 windows of a limit are kept, and no more than 
   t.strictSame([count(99_999), count(100_000)], [2, 2], 'in the window that began when the last was over')
 })
 
-t.test('on Redis', { skip }, async (t) => {
+t.test('on Redis', { skip: skipWithout('TEST_REDIS_URL') }, async (t) => {
   /** A host's own client, as the README advises. */
   function connect (t: Test, url = URL_OF_REDIS!): Redis {
     const redis = new Redis(url, { maxRetriesPerRequest: 1, commandTimeout: 500 })

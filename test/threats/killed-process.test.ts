@@ -3,7 +3,7 @@ import { START } from '../helpers/app.ts'
 import { askForCode, askForCodes, enterCode, freshAddress, wrongCodes } from '../helpers/attacks/attack.ts'
 import type { Answer, Browser } from '../helpers/browser.ts'
 import { sqliteFile, startCluster, type Cluster } from '../helpers/cluster.ts'
-import { freshDatabase, skipWithout } from '../helpers/databases.ts'
+import { freshDatabase, skipWithoutServer } from '../helpers/databases.ts'
 import { toldToStop } from '../helpers/stops.ts'
 import type { StoreSpec } from '../helpers/stores.ts'
 import { visitor, type Target } from '../helpers/target.ts'
@@ -157,6 +157,6 @@ t.test('a server killed before any statement of a login, or before an answer: SQ
   await killEverywhere(t, await sqliteFile(t))
 })
 
-t.test('the same: PostgreSQL', { skip: skipWithout('pg') }, async (t) => {
+t.test('the same: PostgreSQL', { skip: skipWithoutServer('pg') }, async (t) => {
   await killEverywhere(t, await freshDatabase(t, 'pg'))
 })

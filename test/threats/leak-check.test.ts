@@ -1,12 +1,12 @@
 import t, { type Test } from 'tap'
 import { buildApp } from '../helpers/app.ts'
-import { runTest } from '../helpers/in-process.ts'
+import { run } from '../helpers/in-process.ts'
 
 const ANNA = 'anna@example.com'
 
 /** Runs a test apart from this one. @returns its failures. If a teardown throws, tap may report the test as one more. */
-async function failuresOf (run: (t: Test) => Promise<void>): Promise<string[]> {
-  const { failures } = await runTest({ file: '', name: 'a test', options: {}, run })
+async function failuresOf (test: (t: Test) => Promise<void>): Promise<string[]> {
+  const { failures } = await run('a file', [{ method: 'test', args: ['a test', test] }])
   return failures.map(({ name }) => name).filter((name) => name !== 'a test')
 }
 

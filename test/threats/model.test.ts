@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import type { OtpAuthStorage } from '../../src/index.ts'
 import { drizzleStorage as pgStorage } from '../../src/storage/drizzle/pg.ts'
-import { freshDatabase, skipWithout, type ServerKind } from '../helpers/databases.ts'
+import { freshDatabase, skipWithoutServer, type ServerKind } from '../helpers/databases.ts'
 import { seed } from '../helpers/properties.ts'
 import { openStore } from '../helpers/stores.ts'
 import { openLibsql } from '../adapters/libsql-database.ts'
@@ -52,9 +52,9 @@ const adapters: Record<string, Adapter> = {
       return pgStorage(db)
     }
   },
-  PostgreSQL: { runs: 12, skip: skipWithout('pg'), open: (t) => server(t, 'pg') },
-  'MySQL or MariaDB': { runs: 8, skip: skipWithout('mysql'), open: (t) => server(t, 'mysql') },
-  MongoDB: { runs: 2, skip: skipWithout('mongodb'), open: (t) => server(t, 'mongodb') }
+  PostgreSQL: { runs: 12, skip: skipWithoutServer('pg'), open: (t) => server(t, 'pg') },
+  'MySQL or MariaDB': { runs: 8, skip: skipWithoutServer('mysql'), open: (t) => server(t, 'mysql') },
+  MongoDB: { runs: 2, skip: skipWithoutServer('mongodb'), open: (t) => server(t, 'mongodb') }
 }
 
 for (const [name, { runs, skip, open }] of Object.entries(adapters)) {

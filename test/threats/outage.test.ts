@@ -1,13 +1,13 @@
 import t from 'tap'
 import { askForCodes, atOnce, freshAddress, tally, wrongCodes } from '../helpers/attacks/attack.ts'
-import { skipWithout, urlVariable, type ServerKind } from '../helpers/databases.ts'
+import { skipWithoutServer, urlVariable, type ServerKind } from '../helpers/databases.ts'
 import { behindProxy, expectNothing, expectRecovery, GONE, logIn, startTraffic } from '../helpers/outage.ts'
 import { visitor } from '../helpers/target.ts'
 
 const OVER = '401 OTP_AUTH_INVALID_TOKEN'
 
 for (const kind of Object.keys(urlVariable) as ServerKind[]) {
-  t.test(`${kind}: a server that goes in the middle of traffic lets nothing in, and is used again when it is back`, { skip: skipWithout(kind) }, async (t) => {
+  t.test(`${kind}: a server that goes in the middle of traffic lets nothing in, and is used again when it is back`, { skip: skipWithoutServer(kind) }, async (t) => {
     const { cluster, proxy } = await behindProxy(t, kind)
     const logins = await logIn(cluster, 10)
     const ended = await logIn(cluster, 4)
@@ -44,7 +44,7 @@ for (const kind of Object.keys(urlVariable) as ServerKind[]) {
     await expectRecovery(t, cluster, interrupted)
   })
 
-  t.test(`${kind}: a server that hangs is answered for in bounded time`, { skip: skipWithout(kind), timeout: 60_000 }, async (t) => {
+  t.test(`${kind}: a server that hangs is answered for in bounded time`, { skip: skipWithoutServer(kind), timeout: 60_000 }, async (t) => {
     const { cluster, proxy } = await behindProxy(t, kind)
     const logins = await logIn(cluster, 4)
     const ended = await logIn(cluster, 2)
