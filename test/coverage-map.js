@@ -4,8 +4,9 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** Adapters that only a server can run: they count where there is one, as in CI, where a skip fails. */
+/** Files that only a server can run. They count if there is one, as in CI, where a skip fails. */
 const needsServer = [
+  { files: /^src\/ip-limits\//, url: process.env.TEST_REDIS_URL },
   { files: /^src\/storage\/drizzle\/mysql/, url: process.env.TEST_MYSQL_URL },
   { files: /^src\/storage\/mongodb/, url: process.env.TEST_MONGODB_URL }
 ]

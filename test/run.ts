@@ -12,7 +12,7 @@ import { spawnSync } from 'node:child_process'
 import { relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { styleText } from 'node:util'
-import { callsOf, run, type Failure } from './helpers/in-process.ts'
+import { callsOf, run, type Failure, type Outcome } from './helpers/in-process.ts'
 import { testFiles, tierNames, tierOf } from './tiers.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -31,10 +31,20 @@ function show ({ name, details: { diff, stack, at, source, compare, tapCaught, .
   for (const text of [data, stack ?? JSON.stringify(at ?? '')]) console.log(String(text).trimEnd().replace(/^/gm, '    '))
 }
 
+/** One line for each reason. */
+function inWords (file: string, skips: Outcome['skips']): string[] {
+  const reasons = [...new Set(skips.map(({ reason }) => reason))]
+  return reasons.map((reason) => {
+    const names = skips.filter((skip) => skip.reason === reason).map(({ name }) => name)
+    return `skipped: ${file} > ${names.length === 1 ? names[0] : `${names.length} tests`}: ${reason}`
+  })
+}
+
 async function runInProcess (files: readonly string[]): Promise<boolean> {
   const startedAt = Date.now()
   const total = { tests: 0, assertions: 0, failed: 0 }
   const skips: string[] = []
+  let skipped = 0
   for (const file of files) {
     const fileStartedAt = Date.now()
     const failures: Failure[] = []
@@ -46,17 +56,18 @@ async function runInProcess (files: readonly string[]): Promise<boolean> {
     if (tests.length === 0 && failures.length === 0) failures.push({ name: 'the file has no test', details: {} })
     const outcome = await run(file, calls)
     failures.push(...outcome.failures)
-    skips.push(...outcome.skips.map((skip) => `${file} > ${skip}`))
+    skips.push(...inWords(file, outcome.skips))
+    skipped += outcome.skips.length
     total.assertions += outcome.assertions
     total.tests += tests.length
     total.failed += failures.length
     console.log(`${failures.length > 0 ? colored('red', '✖') : colored('green', '✔')} ${file} (${tests.length} tests, ${Date.now() - fileStartedAt} ms)`)
     for (const failure of failures) show(failure)
   }
-  for (const skip of skips) console.log(colored('yellow', `skipped: ${skip}`))
+  for (const skip of skips) console.log(colored('yellow', skip))
   const { tests, assertions, failed } = total
   const seconds = ((Date.now() - startedAt) / 1000).toFixed(1)
-  console.log(`\n${files.length} files, ${tests} tests, ${assertions} assertions, ${skips.length} skipped, ${failed} failures, ${seconds} s`)
+  console.log(`\n${files.length} files, ${tests} tests, ${assertions} assertions, ${skipped} skipped, ${failed} failures, ${seconds} s`)
   return failed === 0
 }
 

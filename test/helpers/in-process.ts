@@ -16,8 +16,8 @@ export interface Failure {
 
 export interface Outcome {
   failures: Failure[]
-  /** Skipped tests and assertions, and those marked as todo, each with its reason. */
-  skips: string[]
+  /** Skipped tests and assertions, and those marked as todo. */
+  skips: Array<{ name: string, reason: string }>
   assertions: number
 }
 
@@ -82,7 +82,7 @@ function watch ({ parser }: Pick<Test, 'parser'>, outcome: Outcome): void {
     })
     one.on('assert', ({ ok, name, diag, skip, todo }) => {
       const fullName = [...path, name].join(' > ')
-      if (skip || todo) outcome.skips.push(`${fullName}: ${skip || todo}`)
+      if (skip || todo) outcome.skips.push({ name: fullName, reason: String(skip || todo) })
       else if (!ok && !inSubtest) outcome.failures.push({ name: fullName, details: diag ?? {} })
       else if (inSubtest === undefined) outcome.assertions++
       inSubtest = undefined
