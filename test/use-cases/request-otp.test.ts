@@ -38,8 +38,8 @@ t.test('emails that differ in a plus tag, or at Gmail in dots, are one mailbox b
 
 t.test('one network can send three emails an hour to a mailbox, and a refusal by this limit releases the counts of the mailbox', async (t) => {
   const { browser, clock, emails } = await buildApp(t)
-  for (const host of [1, 2, 3]) {
-    t.equal((await browser(`192.0.2.${host}`).requestOtp('anna@example.com')).status, 200)
+  for (const client of [1, 2, 3]) {
+    t.equal((await browser(`192.0.2.${client}`).requestOtp('anna@example.com')).status, 200)
     clock.advance(60)
   }
   const refused = await browser('192.0.2.4').requestOtp('anna@example.com')

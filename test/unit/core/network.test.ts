@@ -57,7 +57,7 @@ t.test('"::" stands for zeros at its position', async (t) => {
 })
 
 t.test('a source is a single IPv4 address or an IPv6 /64', async (t) => {
-  const hosts: Record<string, string[]> = {
+  const sources: Record<string, string[]> = {
     '192.0.2.77': ['192.0.2.77', '::ffff:192.0.2.77', '::ffff:192.0.2.77%eth0', '::FFFF:c000:24d', '0:0:0:0:0:ffff:192.0.2.77'],
     '192.0.2.78': ['192.0.2.78'],
     '2001:db8:1:abcd::/64': ['2001:db8:1:abcd::1', '2001:0DB8:0001:ABCD:ffff:ffff:ffff:ffff', '2001:db8:1:abcd:1:2:192.0.2.1', '2001:db8:1:abcd::1%eth0'],
@@ -66,8 +66,8 @@ t.test('a source is a single IPv4 address or an IPv6 /64', async (t) => {
     '0:0:0:0::/64': ['::', '::1'],
     unknown: ['', 'unix', '1.2.3', '192.0.2.1:', ':443', '[]:443', '1::2::3']
   }
-  for (const [host, ips] of Object.entries(hosts)) {
-    for (const ip of ips) t.equal(sourceOf(ip), host, ip)
+  for (const [source, ips] of Object.entries(sources)) {
+    for (const ip of ips) t.equal(sourceOf(ip), source, ip)
   }
   t.equal(sourceOf(undefined as unknown as string), 'unknown', 'a Unix socket, or a closed socket')
 })
