@@ -314,7 +314,7 @@ t.test('a network that has reached its limit cannot prolong the cooldown of the 
   })
   const { browser, clock } = await buildApp(t, { storage })
   const stranger = browser('203.0.113.1')
-  for (let mail = 0; mail < 3; mail++) {
+  for (let count = 0; count < 3; count++) {
     t.equal((await stranger.requestOtp('anna@example.com')).status, 200)
     clock.advance(60)
   }

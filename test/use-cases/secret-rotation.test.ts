@@ -34,7 +34,7 @@ async function twoProcesses (t: Test, secrets: [string[], string[]]) {
   }
 }
 
-const somebody = (process: Requestable) => new Browser(process, '192.0.2.1')
+const newBrowser = (process: Requestable) => new Browser(process, '192.0.2.1')
 
 t.test('a rotation by [old, new], then [new, old], then [new] logs nobody out, and every code works at every moment', async (t) => {
   const { clock, processes, deploy, codesFor } = await twoProcesses(t, [[OLD], [OLD]])
@@ -44,7 +44,7 @@ t.test('a rotation by [old, new], then [new, old], then [new] logs nobody out, a
   /** A user requests two codes from one process and will enter one of them at the other process. */
   async function ask (from: 0 | 1, isBound: boolean, isNewest: boolean) {
     const email = `anna${++people}@example.com`
-    const browser = somebody(processes[from])
+    const browser = newBrowser(processes[from])
     for (const which of ['one code', 'another code']) {
       t.equal((await browser.requestOtp(email)).status, 200, which)
       clock.advance(1)
@@ -63,15 +63,15 @@ t.test('a rotation by [old, new], then [new, old], then [new] logs nobody out, a
   ]
 
   let pending = await askAll()
-  const tabs = [somebody(processes[0]), somebody(processes[1])]
+  const tabs = [newBrowser(processes[0]), newBrowser(processes[1])]
   const tokens = [await tabs[0]!.login('bert@example.com', codeFor), await tabs[1]!.login('carl@example.com', codeFor)]
 
   // An attacker reaches Dora's failure limit. The device cookie of her browser keeps her codes short.
-  let dora = somebody(processes[0])
+  let dora = newBrowser(processes[0])
   await dora.login('dora@example.com', codeFor)
   clock.advance(60)
-  await somebody(processes[0]).requestOtp('dora@example.com')
-  await somebody(processes[0]).verifyOtp('dora@example.com', wrongCode(codeFor('dora@example.com')))
+  await newBrowser(processes[0]).requestOtp('dora@example.com')
+  await newBrowser(processes[0]).verifyOtp('dora@example.com', wrongCode(codeFor('dora@example.com')))
 
   /** Checks that everything issued before, and everything that one process issues now, is valid at both processes. */
   async function checkAll (moment: string): Promise<void> {
@@ -113,7 +113,7 @@ t.test('a rotation by [old, new], then [new, old], then [new] logs nobody out, a
 t.test('without the first step, a process that does not know the new secret yet refuses everything signed with it, and accepts it once it knows the secret', async (t) => {
   const { clock, processes: [ahead, behind], deploy, codesFor } = await twoProcesses(t, [[NEW, OLD], [OLD]])
   const codeFor = (email: string) => codesFor(email).at(-1)!
-  const anna = somebody(ahead)
+  const anna = newBrowser(ahead)
   const token = await anna.login('anna@example.com', codeFor)
   const there = anna.at(behind)
   const cookies = new Map(there.cookies)
@@ -121,17 +121,17 @@ t.test('without the first step, a process that does not know the new secret yet 
   t.match(await there.refresh(), { status: 401, body: { code: 'OTP_AUTH_INVALID_REFRESH_TOKEN' } })
   t.same(there.cookies, cookies, 'no cookie is lost')
 
-  const bert = somebody(ahead)
+  const bert = newBrowser(ahead)
   await bert.requestOtp('bert@example.com')
   t.match(await bert.at(behind).verifyOtp('bert@example.com', codeFor('bert@example.com')), {
     status: 401, body: { code: 'OTP_AUTH_INVALID_CODE', attemptsRemaining: 4 }
   }, 'entering the code costs an attempt and counts as a failure')
 
-  const carl = somebody(behind)
+  const carl = newBrowser(behind)
   const old = await carl.login('carl@example.com', codeFor)
   t.equal((await carl.at(ahead).get('/me', old)).status, 200, 'in the other direction everything works')
   t.equal((await carl.at(ahead).refresh()).status, 200)
-  const dora = somebody(behind)
+  const dora = newBrowser(behind)
   await dora.requestOtp('dora@example.com')
   t.equal((await dora.at(ahead).verifyOtp('dora@example.com', codeFor('dora@example.com'))).status, 200)
 

@@ -36,9 +36,9 @@ t.test('a request allows five attempts: the fifth wrong one says that none remai
   for (const attemptsRemaining of [4, 3, 2, 1, 0]) {
     t.match(await anna.verifyOtp('anna@example.com', wrongCode(code)), { status: 401, body: { attemptsRemaining } })
   }
-  const spent = await anna.verifyOtp('anna@example.com', code)
-  t.match(spent, { status: 429, body: { code: 'OTP_AUTH_TOO_MANY_ATTEMPTS' } })
-  t.same(spent.setCookies, [])
+  const refused = await anna.verifyOtp('anna@example.com', code)
+  t.match(refused, { status: 429, body: { code: 'OTP_AUTH_TOO_MANY_ATTEMPTS' } })
+  t.same(refused.setCookies, [])
   t.equal((await unbound(app).verifyOtp('anna@example.com', code)).status, 401, 'leaving out the request ID does not help')
   t.same(failures(app), { day: 5, consecutive: 5 }, 'attempts that are not compared are not counted')
 })
