@@ -59,7 +59,7 @@ const except = [
   'onClose waits for a delivery that never ends no longer than deliveryTimeout',
   'the cleanup timer runs, survives a failure, keeps no process alive and is cleared in onClose',
   'a process with nothing else to do ends by itself',
-  'a verb that throws before or after it took effect: 503, nothing let through, no cookie lost, and it works once storage is back',
+  'when a storage call fails before or after its effect, the response is 503, nobody is let in and the cookie is kept; login works again once storage is back',
   "better-sqlite3 that hands out BigInt, on a host's own users table with integer ids"
 ]
 
