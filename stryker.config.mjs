@@ -60,7 +60,7 @@ const except = [
   'the cleanup timer runs, survives a failure, keeps no process alive and is cleared in onClose',
   'a process with nothing else to do ends by itself',
   'when a storage call fails before or after its effect, the response is 503, nobody is let in and the cookie is kept; login works again once storage is back',
-  "better-sqlite3 that hands out BigInt, on a host's own users table with integer ids"
+  'better-sqlite3 that returns BigInt keeps the storage contract, with a users table of the application with integer IDs'
 ]
 
 /** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */

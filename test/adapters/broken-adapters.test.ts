@@ -7,7 +7,7 @@ import { openSqlite, type connect } from './sqlite-database.ts'
 
 type Break = (storage: OtpAuthStorage, db: ReturnType<typeof connect>) => OtpAuthStorage
 
-/** Runs the suite on adapters broken in one way. @returns the names of the cases that fail */
+/** Runs the suite on adapters with one defect. @returns the names of the cases that fail */
 async function failingCases (broken: Break): Promise<string[]> {
   const cases: { name: string, run: () => Promise<void> }[] = []
   storageConformance({
@@ -23,7 +23,7 @@ async function failingCases (broken: Break): Promise<string[]> {
   return failing
 }
 
-/** Reads the challenge, compares, and only then counts: what is right alone is wrong in company. */
+/** Reads the challenge, compares, and counts afterwards. This is correct for single calls and wrong for parallel calls. */
 const comparesThenCounts: Break = (storage, db) => ({
   ...storage,
   async tryCode ({ id, emailHash, macs, codeLength, maxAttempts, now }) {
@@ -42,7 +42,7 @@ const comparesThenCounts: Break = (storage, db) => ({
 
 const inserting = new Set<string>()
 
-/** Inserts where it saw no row, and hands the duplicate key of a call that was faster to its caller. */
+/** Inserts if it saw no row. If a parallel call inserts first, the caller gets the duplicate key error. */
 const upsertsWithoutRetry: Break = (storage) => {
   async function upsert<T> (key: string, run: () => Promise<T>): Promise<T> {
     if (await storage.readCounter(key) !== null) return run()
@@ -52,16 +52,16 @@ const upsertsWithoutRetry: Break = (storage) => {
   }
   return {
     ...storage,
-    incrementCounter: (take) => upsert(take.key, () => storage.incrementCounter(take)),
+    incrementCounter: (increment) => upsert(increment.key, () => storage.incrementCounter(increment)),
     countFailure: (failure) => upsert(failure.key, () => storage.countFailure(failure))
   }
 }
 
-t.test('the suite passes an adapter that nothing was done to', async (t) => {
+t.test('the suite passes an unmodified adapter', async (t) => {
   t.same(await failingCases((storage) => storage), [])
 })
 
-t.test('the suite fails an adapter that compares, then counts, in its races alone', async (t) => {
+t.test('if an adapter compares an attempt before it counts it, only the race tests of the suite fail', async (t) => {
   t.same(await failingCases(comparesThenCounts), [
     'of parallel wrong guesses exactly the allowed number is compared',
     'a right guess among parallel wrong ones buys no further comparison',
@@ -72,7 +72,7 @@ t.test('the suite fails an adapter that compares, then counts, in its races alon
   ])
 })
 
-t.test('the suite fails an adapter whose upsert loses parallel calls to a duplicate key', async (t) => {
+t.test('the suite fails an adapter whose upsert rejects parallel calls with a duplicate key', async (t) => {
   t.same(await failingCases(upsertsWithoutRetry), [
     'of parallel takings exactly the limit of either window is admitted, a fresh key or not',
     'parallel takings that all find room are all admitted',
@@ -82,7 +82,7 @@ t.test('the suite fails an adapter whose upsert loses parallel calls to a duplic
   ])
 })
 
-t.test('so few calls at once that no limit is passed are refused', async (t) => {
+t.test('the suite refuses to run with fewer than 12 parallel calls, which would exceed no limit', async (t) => {
   const harness = { test: () => {}, open: async () => await openSqlite(2) }
   for (const parallel of [0, 11, NaN]) {
     t.throws(() => storageConformance({ ...harness, parallel }), { name: 'RangeError', message: /^parallel must be at least 12, .*; got / })

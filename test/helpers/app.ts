@@ -77,11 +77,11 @@ export async function buildApp (t: Test, { before, after, fastify, ...options }:
     clock,
     cleanupInterval: false,
     ...options,
-    sendOtp: async (mail) => {
-      remember(mail.email)
-      remember(mail.code)
-      emails.push(mail)
-      await options.sendOtp?.(mail)
+    sendOtp: async (otp) => {
+      remember(otp.email)
+      remember(otp.code)
+      emails.push(otp)
+      await options.sendOtp?.(otp)
     },
     storage
   })
@@ -97,7 +97,7 @@ export async function buildApp (t: Test, { before, after, fastify, ...options }:
     client,
     storage,
     browser: (ip = '192.0.2.1') => new Browser(app, ip),
-    codeFor: (email) => emails.findLast((mail) => mail.email === email)!.code
+    codeFor: (email) => emails.findLast((sent) => sent.email === email)!.code
   }
 }
 

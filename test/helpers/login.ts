@@ -8,7 +8,7 @@ export const ACCESS = keyFor('access')
 export const HEADER = { alg: 'HS256', typ: 'at+jwt' }
 export const REFRESH_COOKIE = '__Host-refresh_token'
 
-const MAIL = 'anna@example.com'
+const EMAIL = 'anna@example.com'
 
 type Options = Parameters<typeof buildApp>[1]
 
@@ -24,7 +24,7 @@ export async function loggedIn (t: Test, options: Options = {}) {
   })
   const { browser, codeFor } = built
   const anna = browser()
-  const token = await anna.login(MAIL, codeFor)
+  const token = await anna.login(EMAIL, codeFor)
 
   async function accepts (given: string): Promise<boolean> {
     const answers = [await anna.get('/me', given), await anna.get('/verified', given), await anna.get('/claims', given)]

@@ -50,7 +50,7 @@ export function startTraffic (cluster: Cluster, people: number) {
     const email = freshAddress()
     const requested = await browser.requestOtp(email)
     if (!noted(requested)) return false
-    const { code } = (await cluster.emails()).findLast((mail) => mail.email === email)!
+    const { code } = (await cluster.emails()).findLast((sent) => sent.email === email)!
     const verified = await browser.verifyOtp(email, code)
     if (!noted(verified)) {
       interrupted.push({ email, code, id: requested.body.request_id })

@@ -6,7 +6,7 @@ import { spyStorage } from '../helpers/spy-storage.ts'
 import { countingRandom } from '../helpers/random.ts'
 import { distance, distanceByChance, quantile, type Pair } from '../helpers/statistics.ts'
 
-const MAIL = 'anna@example.com'
+const EMAIL = 'anna@example.com'
 const SHORT = '000007'
 const LONG = '7777777777777'
 const HOUR = 3600
@@ -22,17 +22,17 @@ const people = {
 type Person = keyof typeof people
 
 const everybody: Person[] = ['known', 'unverified', 'unknown', 'disallowed', 'disallowed and unknown']
-const settings: Record<string, { options: Partial<OtpAuthOptions>, alike: Person[], mailed: Person[], usesIsAllowed?: boolean }> = {
-  'if every email gets a code': { options: {}, alike: ['known', 'unverified', 'unknown'], mailed: ['known', 'unverified', 'unknown'] },
-  'with autoCreateUser off': { options: { autoCreateUser: false }, alike: ['known', 'unverified', 'unknown'], mailed: ['known', 'unverified'] },
-  'with isAllowed': { options: {}, alike: everybody, mailed: ['known', 'unverified', 'unknown'], usesIsAllowed: true },
+const settings: Record<string, { options: Partial<OtpAuthOptions>, alike: Person[], emailed: Person[], usesIsAllowed?: boolean }> = {
+  'if every email gets a code': { options: {}, alike: ['known', 'unverified', 'unknown'], emailed: ['known', 'unverified', 'unknown'] },
+  'with autoCreateUser off': { options: { autoCreateUser: false }, alike: ['known', 'unverified', 'unknown'], emailed: ['known', 'unverified'] },
+  'with isAllowed': { options: {}, alike: everybody, emailed: ['known', 'unverified', 'unknown'], usesIsAllowed: true },
   'with isAllowed and autoCreateUser off': {
-    options: { autoCreateUser: false }, alike: everybody, mailed: ['known', 'unverified'], usesIsAllowed: true
+    options: { autoCreateUser: false }, alike: everybody, emailed: ['known', 'unverified'], usesIsAllowed: true
   },
   'with onFailureLimit set to refuse': {
-    options: { autoCreateUser: false, onFailureLimit: 'refuse' }, alike: ['known', 'unknown'], mailed: ['known']
+    options: { autoCreateUser: false, onFailureLimit: 'refuse' }, alike: ['known', 'unknown'], emailed: ['known']
   },
-  'with requireRequestId': { options: { autoCreateUser: false, requireRequestId: true }, alike: ['known', 'unknown'], mailed: ['known'] }
+  'with requireRequestId': { options: { autoCreateUser: false, requireRequestId: true }, alike: ['known', 'unknown'], emailed: ['known'] }
 }
 
 /** Everything that a client sees of a response, and the storage calls behind it. Random values are replaced by their length. */
@@ -54,7 +54,7 @@ async function watch (t: Test, person: Person, { options, usesIsAllowed }: (type
   const { row, isAllowed } = people[person]
   // Every code consists of fives.
   const random = countingRandom(() => 5)
-  if (row !== null) client.prepare('insert into otp_users values (?, ?, ?)').run('id-1', MAIL, row.isVerified)
+  if (row !== null) client.prepare('insert into otp_users values (?, ?, ?)').run('id-1', EMAIL, row.isVerified)
   const { browser, clock, emails } = await buildApp(t, {
     storage,
     ...options,
@@ -74,43 +74,43 @@ async function watch (t: Test, person: Person, { options, usesIsAllowed }: (type
   }
 
   const first = stranger()
-  const { body: { request_id: id } } = await step('request', first.requestOtp(MAIL))
-  await step('request within the cooldown', first.requestOtp(MAIL))
-  await step('request within the cooldown, from another network', stranger().requestOtp(MAIL))
-  await step('wrong code', first.verifyOtp(MAIL, SHORT))
-  await step('wrong code with the request ID in the body', stranger().verifyOtp(MAIL, SHORT, { request_id: id }))
-  await step('code of another length', first.verifyOtp(MAIL, '1234567'))
-  await step('wrong code without the request ID', stranger().verifyOtp(MAIL, SHORT))
-  await step('code of another length without the request ID', stranger().verifyOtp(MAIL, '1234567'))
-  await step('wrong code with an unknown request ID', stranger().verifyOtp(MAIL, SHORT, { request_id: 'x'.repeat(22) }))
-  for (let guess = 0; guess < 4; guess++) await step('wrong codes until no attempts are left', first.verifyOtp(MAIL, SHORT))
-  for (let guess = 0; guess < 6; guess++) await step('wrong codes without the request ID until no attempts are left', stranger().verifyOtp(MAIL, SHORT))
+  const { body: { request_id: id } } = await step('request', first.requestOtp(EMAIL))
+  await step('request within the cooldown', first.requestOtp(EMAIL))
+  await step('request within the cooldown, from another network', stranger().requestOtp(EMAIL))
+  await step('wrong code', first.verifyOtp(EMAIL, SHORT))
+  await step('wrong code with the request ID in the body', stranger().verifyOtp(EMAIL, SHORT, { request_id: id }))
+  await step('code of another length', first.verifyOtp(EMAIL, '1234567'))
+  await step('wrong code without the request ID', stranger().verifyOtp(EMAIL, SHORT))
+  await step('code of another length without the request ID', stranger().verifyOtp(EMAIL, '1234567'))
+  await step('wrong code with an unknown request ID', stranger().verifyOtp(EMAIL, SHORT, { request_id: 'x'.repeat(22) }))
+  for (let guess = 0; guess < 4; guess++) await step('wrong codes until no attempts are left', first.verifyOtp(EMAIL, SHORT))
+  for (let guess = 0; guess < 6; guess++) await step('wrong codes without the request ID until no attempts are left', stranger().verifyOtp(EMAIL, SHORT))
   clock.advance(60)
-  await step('another request of the same browser', first.requestOtp(MAIL))
-  await step('wrong code after the new request', first.verifyOtp(MAIL, SHORT))
+  await step('another request of the same browser', first.requestOtp(EMAIL))
+  await step('wrong code after the new request', first.verifyOtp(EMAIL, SHORT))
   clock.advance(600)
-  await step('wrong code after the code has expired', first.verifyOtp(MAIL, SHORT))
-  await step('wrong code after the code has expired, without the request ID', stranger().verifyOtp(MAIL, SHORT))
+  await step('wrong code after the code has expired', first.verifyOtp(EMAIL, SHORT))
+  await step('wrong code after the code has expired, without the request ID', stranger().verifyOtp(EMAIL, SHORT))
   for (let click = 0; click < 3; click++) {
-    await step('requests from one network until its limit is reached', first.requestOtp(MAIL))
+    await step('requests from one network until its limit is reached', first.requestOtp(EMAIL))
     clock.advance(60)
   }
   for (let click = 0; click < 5; click++) {
-    await step('requests from many networks until the limit per hour is reached', stranger().requestOtp(MAIL))
+    await step('requests from many networks until the limit per hour is reached', stranger().requestOtp(EMAIL))
     clock.advance(60)
   }
   const guesser = stranger()
   for (let code = 0; code < 6; code++) {
     clock.advance(HOUR)
-    await step('requests until the failure limit per day is reached', guesser.requestOtp(MAIL))
-    for (let guess = 0; guess < 5; guess++) await step('wrong codes until the failure limit per day is reached', guesser.verifyOtp(MAIL, SHORT))
+    await step('requests until the failure limit per day is reached', guesser.requestOtp(EMAIL))
+    for (let guess = 0; guess < 5; guess++) await step('wrong codes until the failure limit per day is reached', guesser.verifyOtp(EMAIL, SHORT))
   }
-  await step('short code without the request ID, after the failure limit', stranger().verifyOtp(MAIL, SHORT))
-  await step('long code without the request ID, after the failure limit', stranger().verifyOtp(MAIL, LONG))
-  await step('long code, after the failure limit', guesser.verifyOtp(MAIL, LONG))
+  await step('short code without the request ID, after the failure limit', stranger().verifyOtp(EMAIL, SHORT))
+  await step('long code without the request ID, after the failure limit', stranger().verifyOtp(EMAIL, LONG))
+  await step('long code, after the failure limit', guesser.verifyOtp(EMAIL, LONG))
   for (let click = 0; click < 14; click++) {
     clock.advance(61)
-    await step('requests from new networks until the limit per day and the reserve are reached', stranger().requestOtp(MAIL))
+    await step('requests from new networks until the limit per day and the reserve are reached', stranger().requestOtp(EMAIL))
   }
   return { steps, emails }
 }
@@ -123,7 +123,7 @@ for (const [condition, setting] of Object.entries(settings)) {
     t.same([...statuses].toSorted(), [200, 401, 429], 'the steps reach every status')
     for (const person of setting.alike) {
       const { steps, emails: theirs } = await watch(t, person, setting)
-      t.equal(theirs.length, setting.mailed.includes(person) ? emails.length : 0, `${person}: emails`)
+      t.equal(theirs.length, setting.emailed.includes(person) ? emails.length : 0, `${person}: emails`)
       t.strictSame(steps, expected, `${person}: everything is the same`)
     }
   })
@@ -139,8 +139,8 @@ t.test('with autoCreateUser off, the response is sent before the email', async (
       isOut = true
     }
   })
-  client.prepare('insert into otp_users values (?, ?, ?)').run('id-1', MAIL, 1)
-  t.equal((await browser().requestOtp(MAIL)).status, 200)
+  client.prepare('insert into otp_users values (?, ?, ?)').run('id-1', EMAIL, 1)
+  t.equal((await browser().requestOtp(EMAIL)).status, 200)
   while (emails.length === 0) await new Promise((resolve) => { setImmediate(resolve) })
   t.equal(isOut, false)
   finish()

@@ -11,7 +11,7 @@ const applications = {
   }
 }
 
-const MAIL = 'anna@example.com'
+const EMAIL = 'anna@example.com'
 const request = '/auth/request-otp'
 const verify = '/auth/verify-otp'
 
@@ -30,8 +30,8 @@ const hostileCodes: Record<string, unknown> = {
 }
 const hostileAddresses: Record<string, unknown> = {
   'an operator': { $gt: '' },
-  'a list': [MAIL],
-  'a list of two': [MAIL, 'b@y.io'],
+  'a list': [EMAIL],
+  'a list of two': [EMAIL, 'b@y.io'],
   'a number': 1,
   true: true,
   null: null,
@@ -85,19 +85,19 @@ for (const [application, fastify] of Object.entries(applications)) {
       isValidationError(t, answer, `${url}: ${name}`)
       nothingHappened(t, answer)
     }
-    for (const [name, code] of Object.entries(hostileCodes)) await refuses(verify, { email: MAIL, code }, `code: ${name}`)
-    await refuses(verify, { email: MAIL }, 'code: missing')
+    for (const [name, code] of Object.entries(hostileCodes)) await refuses(verify, { email: EMAIL, code }, `code: ${name}`)
+    await refuses(verify, { email: EMAIL }, 'code: missing')
     for (const [name, email] of Object.entries(hostileAddresses)) {
       await refuses(request, { email }, `email: ${name}`)
       await refuses(verify, { email, code: '123456' }, `email: ${name}`)
     }
     for (const value of [{ $gt: '' }, 1, ['x'], true, null, 'x'.repeat(65)]) {
-      await refuses(request, { email: MAIL, request_id: value }, `request_id: ${JSON.stringify(value)}`)
-      await refuses(verify, { email: MAIL, code: '123456', request_id: value }, `request_id: ${JSON.stringify(value)}`)
+      await refuses(request, { email: EMAIL, request_id: value }, `request_id: ${JSON.stringify(value)}`)
+      await refuses(verify, { email: EMAIL, code: '123456', request_id: value }, `request_id: ${JSON.stringify(value)}`)
     }
     for (const [name, value] of Object.entries(unknownFields)) {
-      await refuses(request, { email: MAIL, [name]: value }, name)
-      await refuses(verify, { email: MAIL, code: '123456', [name]: value }, name)
+      await refuses(request, { email: EMAIL, [name]: value }, name)
+      await refuses(verify, { email: EMAIL, code: '123456', [name]: value }, name)
       await refuses('/auth/refresh', { [name]: value }, name)
       await refuses('/auth/logout', { [name]: value }, name)
     }
@@ -109,8 +109,8 @@ for (const [application, fastify] of Object.entries(applications)) {
 
   t.test(`the same bodies without the error reach storage, in ${application}`, async (t) => {
     const { browser, calls } = await watchedApp(t, fastify)
-    t.equal((await post(browser(), request, { email: MAIL })).status, 200)
-    t.equal((await post(browser(), verify, { email: MAIL, code: '123456' })).status, 401)
+    t.equal((await post(browser(), request, { email: EMAIL })).status, 200)
+    t.equal((await post(browser(), verify, { email: EMAIL, code: '123456' })).status, 401)
     t.ok(calls.includes('incrementCounter') && calls.includes('hasLiveChallenge'), 'storage was called, and the spy recorded it')
   })
 }
@@ -119,7 +119,7 @@ t.test('the parser refuses __proto__ and constructor.prototype in a body', async
   const { browser, nothingHappened } = await watchedApp(t, {})
   for (const url of [request, verify, '/auth/refresh', '/auth/logout']) {
     for (const field of ['"__proto__":{"isVerified":true}', '"constructor":{"prototype":{"isVerified":true}}']) {
-      const answer = await post(browser(), url, `{"email":"${MAIL}","code":"123456",${field}}`)
+      const answer = await post(browser(), url, `{"email":"${EMAIL}","code":"123456",${field}}`)
       t.match(answer, { status: 400, body: { statusCode: 400, error: 'Bad Request', message: String, detail: String } }, field)
       t.equal(answer.body.detail, answer.body.message)
       nothingHappened(t, answer)
@@ -130,7 +130,7 @@ t.test('the parser refuses __proto__ and constructor.prototype in a body', async
 
 t.test('a body that is not JSON is refused', async (t) => {
   const { browser, nothingHappened } = await watchedApp(t, {})
-  const json = JSON.stringify({ email: MAIL })
+  const json = JSON.stringify({ email: EMAIL })
   const refused: Array<[number, string, string]> = [
     [400, 'application/json', '{"email":'], [400, 'application/json', '{email:"anna@example.com"}'], [400, 'application/json', `${json}${json}`],
     [415, 'text/plain', json], [415, 'application/x-www-form-urlencoded', 'email=anna%40example.com'], [415, 'multipart/form-data; boundary=x', json],
@@ -154,7 +154,7 @@ t.test('requests that a browser sends for another site are refused, and those of
   ]
   for (const url of [request, verify, '/auth/refresh', '/auth/logout']) {
     for (const headers of foreign) {
-      const answer = await post(browser(), url, url === verify ? { email: MAIL, code: '123456' } : url === request ? { email: MAIL } : {}, headers)
+      const answer = await post(browser(), url, url === verify ? { email: EMAIL, code: '123456' } : url === request ? { email: EMAIL } : {}, headers)
       const { message } = answer.body
       t.strictSame({ status: answer.status, ...answer.body }, {
         status: 403, statusCode: 403, code: 'OTP_AUTH_CROSS_SITE', error: 'Forbidden', message, detail: message
@@ -162,7 +162,7 @@ t.test('requests that a browser sends for another site are refused, and those of
       nothingHappened(t, answer)
     }
   }
-  const own = await post(browser(), request, { email: MAIL }, { host: 'app.example', origin: 'https://app.example' })
+  const own = await post(browser(), request, { email: EMAIL }, { host: 'app.example', origin: 'https://app.example' })
   t.equal(own.status, 200)
   t.ok(calls.includes('incrementCounter'))
 })
@@ -171,7 +171,7 @@ t.test('other methods get 404', async (t) => {
   const { app, calls } = await watchedApp(t, {})
   for (const url of [request, verify, '/auth/refresh', '/auth/logout']) {
     for (const method of ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const) {
-      const { statusCode, headers } = await app.inject({ method, url, ...(method !== 'GET' && method !== 'HEAD' && { payload: { email: MAIL } }) })
+      const { statusCode, headers } = await app.inject({ method, url, ...(method !== 'GET' && method !== 'HEAD' && { payload: { email: EMAIL } }) })
       t.strictSame([statusCode, headers['set-cookie']], [404, undefined], `${method} ${url}`)
     }
   }
@@ -180,10 +180,10 @@ t.test('other methods get 404', async (t) => {
 
 t.test('a request ID that the server cannot have created is not looked up', async (t) => {
   const { browser, calls } = await watchedApp(t, {})
-  await browser().requestOtp(MAIL)
+  await browser().requestOtp(EMAIL)
   for (const id of ['1', 'x'.repeat(21), 'x'.repeat(23), `${'x'.repeat(21)}.`, "' or 1=1 --"]) {
     calls.length = 0
-    t.equal((await browser().verifyOtp(MAIL, '000000', { request_id: id })).status, 401)
+    t.equal((await browser().verifyOtp(EMAIL, '000000', { request_id: id })).status, 401)
     t.notOk(calls.includes('tryCode') || calls.includes('findChallenge'), id)
   }
 })
@@ -191,7 +191,7 @@ t.test('a request ID that the server cannot have created is not looked up', asyn
 t.test('a validation error says which field is wrong and why, in the words of the schema', async (t) => {
   const { browser } = await watchedApp(t, {})
   const told = async (url: string, body: string | object) => (await post(browser(), url, body)).body.message
-  t.equal(await told(verify, { email: MAIL, code: 123456 }), 'body/code expected string')
-  t.equal(await told(request, { email: MAIL, role: 'admin' }), 'body/role is not expected here')
+  t.equal(await told(verify, { email: EMAIL, code: 123456 }), 'body/code expected string')
+  t.equal(await told(request, { email: EMAIL, role: 'admin' }), 'body/role is not expected here')
   t.match(await told(request, '[]'), /^body expected object/)
 })

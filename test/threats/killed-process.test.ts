@@ -122,10 +122,10 @@ async function checkAfterCrash (t: Test, target: Target, { name, before, done, p
   }
 
   const isUsed = uses === 'code' && (done.includes('tryCode') || done.includes('consumeCode'))
-  const mailed = (await target.emails()).filter((mail) => mail.email === email).map(({ code }) => code)
-  const isOpen = code !== undefined || mailed.length > (token === undefined ? 0 : 1)
+  const sentCodes = (await target.emails()).filter((sent) => sent.email === email).map(({ code }) => code)
+  const isOpen = code !== undefined || sentCodes.length > (token === undefined ? 0 : 1)
   let opened = 0
-  for (const one of mailed) {
+  for (const one of sentCodes) {
     for (const entering of [at(), visitor(target), at()]) opened += (await entering.verifyOtp(email, one)).status === 200 ? 1 : 0
   }
   t.equal(opened, isOpen && !isUsed ? 1 : 0, `${label}: the code works at most once, and once if it was not used`)

@@ -47,10 +47,10 @@ t.test('when a storage call fails before or after its effect, the response is 50
     const email = `anna${clock()}@example.com`
     const anna = base.browser()
     const context = { ...base, anna, email, token: await anna.login(email, codeFor) }
-    const mailed = emails.length
+    const sentBefore = emails.length
     clock.advance(60)
     await prepare?.(context)
-    return Object.assign(context, { codes: emails.slice(mailed).map(({ code }) => code) })
+    return Object.assign(context, { codes: emails.slice(sentBefore).map(({ code }) => code) })
   }
 
   async function verbsOf (step: Step): Promise<Verb[]> {
@@ -66,7 +66,7 @@ t.test('when a storage call fails before or after its effect, the response is 50
     const { anna, email, codes } = context
     const cookies = new Map(anna.cookies)
     const held = await holdings(context)
-    const mailed = emails.length
+    const sentBefore = emails.length
     Object.assign(state, { broken: verb, when })
     const answer = await step.act(context)
     state.broken = null
@@ -76,7 +76,7 @@ t.test('when a storage call fails before or after its effect, the response is 50
     t.notOk('access_token' in answer.body || 'email' in answer.body, label)
 
     const costs = costsBetween(held, await holdings(context))
-    for (const code of [...codes, ...emails.slice(mailed).map(({ code }) => code)]) {
+    for (const code of [...codes, ...emails.slice(sentBefore).map(({ code }) => code)]) {
       const twice = [await anna.verifyOtp(email, code), await anna.verifyOtp(email, code)]
       const opened = twice.filter(({ status }) => status === 200).length
       t.ok(opened <= 1, `${label}: no code works twice`)

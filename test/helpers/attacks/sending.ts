@@ -5,7 +5,7 @@ import { atOnce, freshAddress, sendsTo, tally, type Attack } from './attack.ts'
 const REFUSED = '429 OTP_AUTH_TOO_MANY_REQUESTS'
 
 async function emailsTo (target: Target, email: string): Promise<number> {
-  return (await target.emails()).filter((mail) => mail.email === email).length
+  return (await target.emails()).filter((sent) => sent.email === email).length
 }
 
 /** Many parallel requests send one email. The next email goes out when the cooldown has ended, and not a second earlier. */
