@@ -30,7 +30,7 @@ async function temporaryFolder (t: Test): Promise<string> {
 
 /** Runs the server of an example in a folder. It is killed when the test ends. */
 function runExample (t: Test, name: string, cwd: string, environment: NodeJS.ProcessEnv = {}) {
-  const program = fileURLToPath(new URL(`../examples/${name}/server.ts`, import.meta.url))
+  const program = fileURLToPath(new URL(`../../examples/${name}/server.ts`, import.meta.url))
   const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), program], {
     cwd,
     env: { ...ownEnvironment(), DATABASE_URL: '', SMTP_URL: '', OTP_AUTH_SECRET: SECRET, PORT: '0', ...environment },
