@@ -121,4 +121,4 @@ export async function checkPlans<Statement> (t: Test, statementsByVerb: Map<stri
 /** Methods that can consist of a single insert. An insert looks only at the unique keys, and plans do not show that. */
 const inserts = new Set(['insertChallenge', 'incrementCounter', 'countFailure', 'insertUser', 'insertSession'])
 
-const foundByExpiry: Record<string, string[]> = { removeExpired: ['otp_counters', 'otp_challenges', 'otp_sessions'] }
+const foundByExpiry: Record<string, string[]> = { removeExpired: ['otp_challenges', 'otp_counters', 'otp_sessions'] }
