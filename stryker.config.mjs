@@ -55,12 +55,12 @@ const groups = [
 
 /** Tests of these files that take seconds or start processes. */
 const except = [
-  'if the application closes during a request, the email of that request is still sent',
-  'onClose waits at most deliveryTimeout for a delivery that never ends',
-  'the cleanup timer runs, survives a failure, does not keep the process alive and is cleared in onClose',
-  'the plugin does not keep an idle process alive',
-  'a verb that throws before or after it took effect: 503, nothing let through, no cookie lost, and it works once storage is back',
-  "better-sqlite3 that hands out BigInt, on a host's own users table with integer ids"
+  'a request that is still being answered when the application closes has its mail sent, too',
+  'onClose waits for a delivery that never ends no longer than deliveryTimeout',
+  'the cleanup timer runs, survives a failure, keeps no process alive and is cleared in onClose',
+  'a process with nothing else to do ends by itself',
+  'when a storage call fails before or after its effect, the response is 503, nobody is let in and the cookie is kept; login works again once storage is back',
+  'better-sqlite3 that returns BigInt keeps the storage contract, with a users table of the application with integer IDs'
 ]
 
 /** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */

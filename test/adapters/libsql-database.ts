@@ -5,7 +5,7 @@ import type { ConformanceDatabase } from '../../src/conformance/index.ts'
 import { drizzleStorage, migrations, users } from '../../src/storage/drizzle/sqlite.ts'
 import { temporaryFile } from './sqlite-database.ts'
 
-/** A fresh database file with several libsql clients, an adapter on each. */
+/** A new database file with several libsql clients, and an adapter on each. */
 export async function openLibsql (config: Omit<Config, 'url'> = {}, clients = 4) {
   const { file, remove } = await temporaryFile()
   const databases = Array.from({ length: clients }, () =>

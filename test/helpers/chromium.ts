@@ -4,7 +4,7 @@ import type { Test } from 'tap'
 
 const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
 
-/** A headless Chromium with a profile of its own, closed when the test ends. No Chromium is a failure, never a skip. */
+/** A headless Chromium with its own profile, closed when the test ends. Without Chromium the test fails; it is never skipped. */
 export async function openChromium (t: Test) {
   if (!existsSync(executablePath)) {
     throw new Error(`No Chromium at ${executablePath}: install the Debian package "chromium", or set CHROMIUM_PATH to yours`)

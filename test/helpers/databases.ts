@@ -15,7 +15,7 @@ export const urlVariable: Record<ServerKind, string> = {
   pg: 'TEST_POSTGRES_URL', mysql: 'TEST_MYSQL_URL', mongodb: 'TEST_MONGODB_URL'
 }
 
-/** For tap's `skip`: visible, and it names the variable that is missing. */
+/** A value for tap's `skip`. The reason names the missing variable. */
 export function skipWithout (kind: ServerKind): string | false {
   return process.env[urlVariable[kind]] === undefined ? `${urlVariable[kind]} is not set` : false
 }
@@ -46,9 +46,9 @@ const made: Record<ServerKind, (t: Test, url: string, timeout: number) => Promis
 }
 
 /**
- * A database of its own with our tables, dropped after the test, on the server that the environment names.
+ * Creates a database with our tables on the server that the environment names. It is dropped after the test.
  *
- * @param timeout the adapters' option. Races on a busy machine may take their time.
+ * @param timeout the option of the adapters. It is long, because races on a busy machine take time.
  */
 export async function freshDatabase (t: Test, kind: ServerKind, timeout = 60_000): Promise<SpecOf<ServerKind>> {
   return await made[kind](t, process.env[urlVariable[kind]]!, timeout)

@@ -6,7 +6,7 @@ import type { SpecOf, Store } from '../stores.ts'
 
 export async function openStore ({ url, timeout }: SpecOf<'pg'>): Promise<Store> {
   const pool = new pg.Pool({ connectionString: url, max: 10 })
-  // A connection that breaks while nobody uses it is an event of the pool, which ends a process that does not listen.
+  // If an idle connection breaks, the pool emits an error. Without a listener, the error would end the process.
   pool.on('error', () => {})
   const db = drizzle({ client: pool })
   return {
