@@ -67,7 +67,7 @@ const except = [
 export default {
   mutate: [
     'src/{core,http,flows,decorators}/**/*.ts', 'src/errors.ts', 'src/storage/fail-closed.ts',
-    'src/storage/drizzle/{sqlite,sqlite-statements,shared}.ts'
+    'src/storage/drizzle/*.ts', 'src/storage/drizzle/sqlite/{adapter,statements}.ts'
   ],
   plugins: ['./test/mutation/tap-in-process.js'],
   testRunner: 'tap-in-process',

@@ -6,7 +6,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** Adapters that only a server can run: they count where there is one, as in CI, where a skip fails. */
 const needsServer = [
-  { files: /^src\/storage\/drizzle\/mysql/, url: process.env.TEST_MYSQL_URL },
+  { files: /^src\/storage\/drizzle\/mysql\//, url: process.env.TEST_MYSQL_URL },
   { files: /^src\/storage\/mongodb/, url: process.env.TEST_MONGODB_URL }
 ]
 

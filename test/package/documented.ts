@@ -8,7 +8,7 @@ const optionTypes = new Set([
 
 /** Declarations that a host reads. */
 const ours = new RegExp('/fastify-otp-auth/dist/((types|option-types|augmentations|client/(client|types)|' +
-  'storage/(storage|mongodb|conformance|drizzle/(sqlite|pg|mysql)))\\.d\\.ts)$')
+  'storage/(storage|mongodb|conformance|drizzle/(sqlite|pg|mysql)/adapter))\\.d\\.ts)$')
 
 /**
  * What an editor would say nothing of: options and methods of this package without a comment in its declarations, options

@@ -2,7 +2,7 @@ import { createClient, type Config } from '@libsql/client'
 import { drizzle } from 'drizzle-orm/libsql'
 import { migrate } from 'drizzle-orm/libsql/migrator'
 import type { ConformanceDatabase } from '../../src/storage/conformance.ts'
-import { drizzleStorage, migrations, users } from '../../src/storage/drizzle/sqlite.ts'
+import { drizzleStorage, migrations, users } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { temporaryFile } from './sqlite-database.ts'
 
 /** A fresh database file with several libsql clients, an adapter on each. */

@@ -4,7 +4,7 @@ import { drizzle } from 'drizzle-orm/mysql2'
 import { migrate } from 'drizzle-orm/mysql2/migrator'
 import type { Pool } from 'mysql2/promise'
 import t, { type Test } from 'tap'
-import { budgets, challenges, drizzleStorage, migrations, sessions } from '../../src/storage/drizzle/mysql.ts'
+import { budgets, challenges, drizzleStorage, migrations, sessions } from '../../src/storage/drizzle/mysql/adapter.ts'
 import { createDatabase, guess, mysqlUrl, newChallenge, newSession, withSetup } from './mysql-database.ts'
 
 const skip = mysqlUrl === undefined ? 'TEST_MYSQL_URL is not set' : false

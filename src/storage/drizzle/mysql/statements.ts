@@ -1,9 +1,9 @@
 import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, or, sql, type SQL } from 'drizzle-orm'
 import type { AnyMySqlColumn, MySqlTable } from 'drizzle-orm/mysql-core'
-import type { ExpiringKind } from '../storage.ts'
-import type { Database } from './mysql-connection.ts'
-import { budgets, challenges, sessions, type users as defaultUsers } from './mysql-schema.ts'
-import { lazy, preparedByCount } from './shared.ts'
+import type { ExpiringKind } from '../../storage.ts'
+import type { Database } from './connection.ts'
+import { budgets, challenges, sessions, type users as defaultUsers } from './schema.ts'
+import { lazy, preparedByCount } from '../shared.ts'
 
 /** Splits the two counts of a failure, which come back as one number: more in a row than this are not told apart. */
 export const IN_A_ROW_SPAN = 2 ** 20

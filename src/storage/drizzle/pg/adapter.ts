@@ -1,14 +1,14 @@
 import { and, eq } from 'drizzle-orm'
 import { fileURLToPath } from 'node:url'
-import type { OtpAuthStorage, UserRecord } from '../storage.ts'
-import { inTime } from '../../core/in-time.ts'
-import { checkedTimeout, refuseUnknownNames } from '../adapter-options.ts'
-import type { AnyTable, FilledColumn, UsersColumn } from './host-types.ts'
-import { users as defaultUsers } from './pg-schema.ts'
-import { hasEmail, prepareStatements, type Database } from './pg-statements.ts'
-import { driverError, macValues, missingId, parseId, usersTable } from './shared.ts'
+import type { OtpAuthStorage, UserRecord } from '../../storage.ts'
+import { inTime } from '../../../core/in-time.ts'
+import { checkedTimeout, refuseUnknownNames } from '../../adapter-options.ts'
+import type { AnyTable, FilledColumn, UsersColumn } from '../users-table.ts'
+import { users as defaultUsers } from './schema.ts'
+import { hasEmail, prepareStatements, type Database } from './statements.ts'
+import { driverError, macValues, missingId, parseId, usersTable } from '../shared.ts'
 
-export { budgets, challenges, sessions, users } from './pg-schema.ts'
+export { budgets, challenges, sessions, users } from './schema.ts'
 
 /** A users table of the host's own: these three properties under any column names, and whatever else it likes. */
 export interface UsersTable extends AnyTable {
@@ -47,7 +47,7 @@ export interface DrizzleStorageOptions {
  * `/pglite/migrator`.
  */
 export const migrations = Object.freeze({
-  migrationsFolder: fileURLToPath(new URL('../../../drizzle/pg', import.meta.url)),
+  migrationsFolder: fileURLToPath(new URL('../../../../drizzle/pg', import.meta.url)),
   migrationsTable: '__otp_auth_migrations'
 })
 

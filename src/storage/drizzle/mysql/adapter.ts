@@ -1,14 +1,14 @@
 import type { MySqlRawQueryResult } from 'drizzle-orm/mysql2'
 import { fileURLToPath } from 'node:url'
-import type { OtpAuthStorage, UserRecord } from '../storage.ts'
-import { checkedTimeout, refuseUnknownNames } from '../adapter-options.ts'
-import type { AnyTable, FilledColumn, UsersColumn } from './host-types.ts'
-import { statementRunner, type Database, type ServerError } from './mysql-connection.ts'
-import { users as defaultUsers } from './mysql-schema.ts'
-import { IN_A_ROW_SPAN, prepareStatements } from './mysql-statements.ts'
-import { driverError, macValues, missingId, parseId, usersTable } from './shared.ts'
+import type { OtpAuthStorage, UserRecord } from '../../storage.ts'
+import { checkedTimeout, refuseUnknownNames } from '../../adapter-options.ts'
+import type { AnyTable, FilledColumn, UsersColumn } from '../users-table.ts'
+import { statementRunner, type Database, type ServerError } from './connection.ts'
+import { users as defaultUsers } from './schema.ts'
+import { IN_A_ROW_SPAN, prepareStatements } from './statements.ts'
+import { driverError, macValues, missingId, parseId, usersTable } from '../shared.ts'
 
-export { budgets, challenges, sessions, users } from './mysql-schema.ts'
+export { budgets, challenges, sessions, users } from './schema.ts'
 
 /** A users table of the host's own: these three properties under any column names, and whatever else it likes. */
 export interface UsersTable extends AnyTable {
@@ -30,7 +30,7 @@ export interface DrizzleStorageOptions {
  * `migrate(db, migrations)` with the `migrate` of `drizzle-orm/mysql2/migrator`.
  */
 export const migrations = Object.freeze({
-  migrationsFolder: fileURLToPath(new URL('../../../drizzle/mysql', import.meta.url)),
+  migrationsFolder: fileURLToPath(new URL('../../../../drizzle/mysql', import.meta.url)),
   migrationsTable: '__otp_auth_migrations'
 })
 

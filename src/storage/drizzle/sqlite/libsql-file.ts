@@ -1,6 +1,6 @@
 import { fillPlaceholders } from 'drizzle-orm'
 import type { SQLitePreparedQuery, PreparedQueryConfig } from 'drizzle-orm/sqlite-core'
-import { driverError } from './shared.ts'
+import { driverError } from '../shared.ts'
 
 /** What is used of a `@libsql/client` on a file. */
 export interface LibsqlFileClient {

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { MySql2Database, MySqlRawQueryResult } from 'drizzle-orm/mysql2'
-import { inTime } from '../../core/in-time.ts'
-import { driverError } from './shared.ts'
+import { inTime } from '../../../core/in-time.ts'
+import { driverError } from '../shared.ts'
 
 /** A Drizzle database on mysql2; with replicas, their primary. */
 export type Database = MySql2Database<Record<string, unknown>> & { $client?: object }

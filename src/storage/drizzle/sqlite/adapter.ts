@@ -1,15 +1,15 @@
 import { and, eq } from 'drizzle-orm'
 import type { PreparedQueryConfig, SQLitePreparedQuery } from 'drizzle-orm/sqlite-core'
 import { fileURLToPath } from 'node:url'
-import type { OtpAuthStorage, UserRecord } from '../storage.ts'
-import { refuseUnknownNames } from '../adapter-options.ts'
-import type { AnyTable, FilledColumn, UsersColumn } from './host-types.ts'
+import type { OtpAuthStorage, UserRecord } from '../../storage.ts'
+import { refuseUnknownNames } from '../../adapter-options.ts'
+import type { AnyTable, FilledColumn, UsersColumn } from '../users-table.ts'
 import { isLibsqlFile, writeToLibsqlFile } from './libsql-file.ts'
-import { driverError, macValues, missingId, parseId, usersTable } from './shared.ts'
-import { users as defaultUsers } from './sqlite-schema.ts'
-import { prepareStatements, type Database } from './sqlite-statements.ts'
+import { driverError, macValues, missingId, parseId, usersTable } from '../shared.ts'
+import { users as defaultUsers } from './schema.ts'
+import { prepareStatements, type Database } from './statements.ts'
 
-export { budgets, challenges, sessions, users } from './sqlite-schema.ts'
+export { budgets, challenges, sessions, users } from './schema.ts'
 
 /** A users table of the host's own: these three properties under any column names, and whatever else it likes. */
 export interface UsersTable extends AnyTable {
@@ -30,7 +30,7 @@ export interface DrizzleStorageOptions {
  * `drizzle-orm/libsql/migrator`.
  */
 export const migrations = Object.freeze({
-  migrationsFolder: fileURLToPath(new URL('../../../drizzle/sqlite', import.meta.url)),
+  migrationsFolder: fileURLToPath(new URL('../../../../drizzle/sqlite', import.meta.url)),
   migrationsTable: '__otp_auth_migrations'
 })
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, or, sql, type SQL } from 'drizzle-orm'
 import type { AnyPgColumn, PgDatabase, PgQueryResultHKT, PgTable } from 'drizzle-orm/pg-core'
-import type { ExpiringKind } from '../storage.ts'
-import { budgets, challenges, sessions, type users as defaultUsers } from './pg-schema.ts'
-import { preparedByCount } from './shared.ts'
+import type { ExpiringKind } from '../../storage.ts'
+import { budgets, challenges, sessions, type users as defaultUsers } from './schema.ts'
+import { preparedByCount } from '../shared.ts'
 
 export type Database = PgDatabase<PgQueryResultHKT>
 

@@ -1,8 +1,8 @@
 import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, or, sql, type SQL } from 'drizzle-orm'
 import type { AnySQLiteColumn, BaseSQLiteDatabase, SQLiteTable } from 'drizzle-orm/sqlite-core'
-import type { ExpiringKind } from '../storage.ts'
-import { lazy, preparedByCount } from './shared.ts'
-import { budgets, challenges, sessions, type users as defaultUsers } from './sqlite-schema.ts'
+import type { ExpiringKind } from '../../storage.ts'
+import { lazy, preparedByCount } from '../shared.ts'
+import { budgets, challenges, sessions, type users as defaultUsers } from './schema.ts'
 
 /** Both kinds are used as if they were this one: `await` takes a plain value as well. */
 export type Database = BaseSQLiteDatabase<'async', unknown, Record<string, unknown>>
