@@ -1,8 +1,8 @@
 import { fillPlaceholders } from 'drizzle-orm'
 import type { SQLitePreparedQuery, PreparedQueryConfig } from 'drizzle-orm/sqlite-core'
-import { driverError } from '../shared.ts'
+import { driverError } from '../driver-error.ts'
 
-/** What is used of a `@libsql/client` on a file. */
+/** The part of a `@libsql/client` on a file that is used here. */
 export interface LibsqlFileClient {
   protocol: 'file'
   batch (statements: { sql: string, args: unknown[] }[], mode: 'write'): Promise<unknown[]>
@@ -14,12 +14,12 @@ export function isLibsqlFile (client: object | undefined): client is LibsqlFileC
 }
 
 /**
- * Runs a write on a libsql file such that it either is on disk or rejects.
+ * Runs a write on a libsql file. The write is on disk afterwards, or this rejects.
  *
  * A statement that failed with `SQLITE_BUSY` stays unfinished on its connection until it is garbage collected
- * (https://github.com/tursodatabase/libsql-client-ts/issues/352). Until then a plain write there **succeeds without being
- * committed**, to be rolled back later, and reads see the database as it was. In a transaction the commit is what fails; and
- * new connections are the end of it.
+ * (https://github.com/tursodatabase/libsql-client-ts/issues/352). Until then, a plain write on that connection **succeeds without a
+ * commit** and is rolled back later, and reads see the old database. So each write is a transaction, in which the commit fails
+ * instead, and after `SQLITE_BUSY` new connections replace the old ones.
  */
 export async function writeToLibsqlFile<T> (
   client: LibsqlFileClient,

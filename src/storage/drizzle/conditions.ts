@@ -1,0 +1,49 @@
+import { and, eq, gt, inArray, isNull, lt, lte, or, sql, type SQL } from 'drizzle-orm'
+import type { Tables } from './dialect.ts'
+
+/** The conditions that several statements share. */
+export function createConditions ({ challenges, budgets, sessions }: Tables) {
+  const value = sql.placeholder
+  const challengeIsLive = and(isNull(challenges.consumedAt), gt(challenges.expiresAt, value('now')))
+  const attemptsAreLeft = lt(challenges.attempts, value('maxAttempts'))
+  const previousCodeIsLive = gt(challenges.previousExpiresAt, value('now'))
+
+  /** The entered code is the newest one, or the one before while that one is live. */
+  const codeFits = (macCount: number): SQL => {
+    const macs = Array.from({ length: macCount }, (_, position) => value(`mac${position}`))
+    return or(inArray(challenges.codeMac, macs), and(inArray(challenges.previousMac, macs), previousCodeIsLive))!
+  }
+
+  const hasCodeOfLength = or(
+    eq(challenges.codeLength, value('codeLength')),
+    and(eq(challenges.previousLength, value('codeLength')), previousCodeIsLive)
+  )
+
+  const acceptsLength = and(eq(challenges.subject, value('subject')), challengeIsLive, attemptsAreLeft, hasCodeOfLength)
+
+  return {
+    challengeIsLive,
+    codeFits,
+
+    /** The address has a challenge that an unbound attempt of this length would be compared with. */
+    acceptsUnboundAttempt: acceptsLength,
+
+    acceptsBoundAttempt: and(eq(challenges.id, value('id')), acceptsLength),
+
+    canBeConsumed: (macCount: number) =>
+      and(eq(challenges.subject, value('subject')), challengeIsLive, attemptsAreLeft, codeFits(macCount)),
+
+    /** The cooldown is over and both windows have room. A window that is over has room. */
+    isWithinLimits: and(
+      lte(budgets.lastAt, value('lastBefore')),
+      or(lt(budgets.shortCount, value('shortLimit')), lte(budgets.shortFrom, value('shortStart'))),
+      or(lt(budgets.longCount, value('longLimit')), lte(budgets.longFrom, value('longStart')))
+    ),
+
+    sessionIsLive: and(
+      isNull(sessions.revokedAt),
+      gt(sessions.expiresAt, value('now')),
+      gt(sessions.idleExpiresAt, value('now'))
+    )
+  }
+}
