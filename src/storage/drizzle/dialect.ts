@@ -1,4 +1,4 @@
-import type { AnyColumn, Placeholder, SQL } from 'drizzle-orm'
+import type { Placeholder, SQL } from 'drizzle-orm'
 import type { AnyPgColumn, PgDatabase, PgQueryResultHKT, PgTable } from 'drizzle-orm/pg-core'
 import type { budgets, challenges, sessions, users } from './pg/schema.ts'
 
@@ -23,14 +23,15 @@ export interface Query<Row> {
 }
 
 /** A query builder for an insert, an update or a delete. */
-export interface Write {
+export interface Write<Row> {
+  returning (): Query<Row>
   returning (fields: { changed: SQL }): Query<unknown>
 }
 
-/** Runs a statement with values for its placeholders, by name. It is prepared at the first call, and once. */
+/** Runs a statement with the values for its placeholders, by name. */
 export type Statement<Result> = (values: object) => Promise<Result>
 
-/** What the shared statements need to know about a dialect. */
+/** How a dialect prepares and runs statements, and what it does in its own way. */
 export interface Dialect {
   db: Database
   tables: Tables
@@ -39,7 +40,11 @@ export interface Dialect {
   /** A statement that reads all its rows. */
   readAll<Row> (build: () => Query<Row>): Statement<Row[]>
   /** A statement that writes. It resolves to the number of rows that matched its condition. */
-  write (build: () => Write): Statement<number>
+  write (build: () => Write<unknown>): Statement<number>
+  /** Writes the user with this address by a query that is built for this call, and returns the row if one was written. */
+  writeUser<Row> (query: Write<Row>, email: string): Promise<Row | undefined>
+  /** Whether the database refused a row because of a constraint, or of a value that a column cannot hold. */
+  isRefusal (error: unknown): boolean
   /** Finds a user by email address, byte by byte. A looser comparison could return one user for the address of another. */
   emailIs (email: string | Placeholder): SQL
   /** Deletes the first `limit` rows that expired before `before`. */
@@ -50,8 +55,4 @@ export interface Dialect {
 export interface ReturningDialect extends Dialect {
   /** A statement that writes and returns rows. */
   writeRows<Row> (build: () => Query<Row>): Statement<Row[]>
-  /** Runs a write that is built anew at each call. */
-  writeOnce<Row> (query: Query<Row>): Promise<Row[]>
-  /** Whether the database refused a row because of a constraint or of a value that its column cannot hold. */
-  isRefusal (error: unknown): boolean
 }

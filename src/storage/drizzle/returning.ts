@@ -3,13 +3,39 @@ import type { OtpAuthStorage } from '../storage.ts'
 import { createAssignments } from './assignments.ts'
 import { createConditions } from './conditions.ts'
 import type { ReturningDialect } from './dialect.ts'
-import { driverError } from './driver-error.ts'
 import { preparedByCount } from './prepared.ts'
-import { missingId, toUserRecord } from './users-table.ts'
 import { admitsNone, attemptValues, failureValues, incrementValues } from './values.ts'
 import { createVerbs } from './verbs.ts'
 
-/** The statements of dialects that have `returning` and `on conflict do update`: SQLite and PostgreSQL. */
+/**
+ * The storage contract for dialects that have `returning` and `on conflict do update`: SQLite and PostgreSQL.
+ * Each verb is one statement.
+ */
+export function createReturningVerbs (dialect: ReturningDialect): OtpAuthStorage {
+  const statements = createReturningStatements(dialect)
+
+  return {
+    ...createVerbs(dialect),
+
+    withdrawCode: async (code) => { await statements.withdrawCode(code) },
+
+    async tryCode (attempt) {
+      const [tried] = await statements.tryCode(attempt.macs.length)(attemptValues(attempt))
+      if (tried === undefined) return null
+      return { accepted: tried.consumedAt !== null, attempts: tried.attempts, deviceKey: tried.deviceKey }
+    },
+
+    async consumeCode (attempt) {
+      const [consumed] = await statements.consumeCode(attempt.macs.length)(attemptValues(attempt))
+      return consumed ?? null
+    },
+
+    takeBudget: async (take) => !admitsNone(take) && await statements.takeBudget(incrementValues(take)) === 1,
+
+    countFailure: async (failure) => (await statements.countFailure(failureValues(failure)))[0]!
+  }
+}
+
 function createReturningStatements ({ db, tables, write, writeRows }: ReturningDialect) {
   const { challenges, budgets } = tables
   const { firstIncrement, increment, firstFailure, failure } = createAssignments(tables)
@@ -45,57 +71,5 @@ function createReturningStatements ({ db, tables, write, writeRows }: ReturningD
     countFailure: writeRows(() => db.insert(budgets).values(firstFailure)
       .onConflictDoUpdate({ target: budgets.key, set: failure })
       .returning({ inWindow: budgets.longCount, inARow: budgets.inARow }))
-  }
-}
-
-/** The storage contract for these dialects. Each verb is one statement. */
-export function createReturningVerbs (dialect: ReturningDialect): OtpAuthStorage {
-  const { db, tables: { users }, writeOnce, emailIs, isRefusal } = dialect
-  const statements = createReturningStatements(dialect)
-
-  return {
-    ...createVerbs(dialect),
-
-    async withdrawCode (code) {
-      await statements.withdrawCode(code)
-    },
-
-    async tryCode (attempt) {
-      const [tried] = await statements.tryCode(attempt.macs.length)(attemptValues(attempt))
-      if (tried === undefined) return null
-      return { accepted: tried.consumedAt !== null, attempts: tried.attempts, deviceKey: tried.deviceKey }
-    },
-
-    async consumeCode (attempt) {
-      const [consumed] = await statements.consumeCode(attempt.macs.length)(attemptValues(attempt))
-      return consumed ?? null
-    },
-
-    async takeBudget (take) {
-      return !admitsNone(take) && await statements.takeBudget(incrementValues(take)) === 1
-    },
-
-    async countFailure (failure) {
-      const [counts] = await statements.countFailure(failureValues(failure))
-      return counts!
-    },
-
-    // The next two are built at each call, because the application's columns may set values of their own, such as the time.
-    async verifyUser (email) {
-      const [row] = await writeOnce(db.update(users).set({ isVerified: true })
-        .where(and(emailIs(email), eq(users.isVerified, false))).returning())
-      return row === undefined ? null : toUserRecord(row)
-    },
-
-    async insertUser ({ email, fields }) {
-      const values = { ...missingId(users.id, fields), ...fields, email, isVerified: false }
-      try {
-        const [row] = await writeOnce(db.insert(users).values(values).returning())
-        return { user: toUserRecord(row!) }
-      } catch (error) {
-        if (isRefusal(error)) return { refused: driverError(error) }
-        throw error
-      }
-    }
   }
 }

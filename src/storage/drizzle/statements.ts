@@ -11,69 +11,44 @@ import type { Dialect, Statement } from './dialect.ts'
 export function createStatements (dialect: Dialect) {
   const { db, tables, readFirst, readAll, write, emailIs, removeExpired } = dialect
   const { challenges, budgets, sessions, users } = tables
-  const { newChallenge, renewal, decrement } = createAssignments(tables)
+  const { newChallenge, renewal, decrement, newSession, rotation, revocation } = createAssignments(tables)
   const { challengeIsLive, acceptsUnboundAttempt, sessionIsLive } = createConditions(tables)
   const value = sql.placeholder
-  const now = sql`${value('now')}`
 
   return {
     insertChallenge: write(() => db.insert(challenges).values(newChallenge)),
-
     renewChallenge: write(() => db.update(challenges).set(renewal)
       .where(and(eq(challenges.id, value('id')), eq(challenges.subject, value('subject')), challengeIsLive))),
-
     findChallenge: readFirst(() => db.select().from(challenges).where(eq(challenges.id, value('id'))).$withCache(false)),
-
     hasLiveChallenge: readFirst(() => db.select({ id: challenges.id }).from(challenges)
       .where(acceptsUnboundAttempt).limit(1).$withCache(false)),
 
     returnBudget: write(() => db.update(budgets).set(decrement).where(eq(budgets.key, value('key')))),
-
     clearFailuresInARow: write(() => db.update(budgets).set({ inARow: 0 }).where(eq(budgets.key, value('key')))),
-
     readBudget: readFirst(() => db.select().from(budgets).where(eq(budgets.key, value('key'))).$withCache(false)),
 
     findUser: readFirst(() => db.select().from(users).where(emailIs(value('email'))).$withCache(false)),
-
     firstEmails: readAll(() => db.select({ email: users.email }).from(users).limit(value('limit')).$withCache(false)),
 
-    insertSession: write(() => db.insert(sessions).values({
-      id: value('id'),
-      userId: value('userId'),
-      seq: value('seq'),
-      rotatedAt: value('rotatedAt'),
-      createdAt: value('createdAt'),
-      idleExpiresAt: value('idleExpiresAt'),
-      expiresAt: value('expiresAt'),
-      revokedAt: value('revokedAt')
-    })),
-
+    insertSession: write(() => db.insert(sessions).values(newSession)),
     // One round trip. Each row is found by its own primary key. The two user IDs are not compared here, because they may have
     // different types, and because a planner may prefer the index of `user_id` and read all sessions of that user.
     loadSession: readFirst(() => db.select({ session: sessions, user: users }).from(sessions)
       .innerJoin(users, eq(users.id, sql.param(value('id'), users.id)))
       .where(eq(sessions.id, value('sessionId'))).$withCache(false)),
-
-    rotateSession: write(() => db.update(sessions).set({
-      seq: sql`${sessions.seq} + 1`,
-      rotatedAt: now,
-      idleExpiresAt: sql`${value('idleExpiresAt')}`
-    }).where(and(
+    rotateSession: write(() => db.update(sessions).set(rotation).where(and(
       eq(sessions.id, value('id')),
       eq(sessions.seq, value('seq')),
       sessionIsLive,
       or(isNull(sessions.rotatedAt), lt(sessions.rotatedAt, value('rotatedBefore')))
     ))),
-
-    revokeSession: write(() => db.update(sessions).set({ revokedAt: now })
+    revokeSession: write(() => db.update(sessions).set(revocation)
       .where(and(eq(sessions.id, value('id')), isNull(sessions.revokedAt)))),
-
-    revokeUserSessions: write(() => db.update(sessions).set({ revokedAt: now }).where(and(
+    revokeUserSessions: write(() => db.update(sessions).set(revocation).where(and(
       eq(sessions.userId, value('userId')),
       isNull(sessions.revokedAt),
       lt(sessions.createdAt, value('startedBefore'))
     ))),
-
     listSessions: readAll(() => db.select().from(sessions).where(and(eq(sessions.userId, value('userId')), sessionIsLive))
       .orderBy(desc(sessions.createdAt), desc(sessions.id)).$withCache(false)),
 

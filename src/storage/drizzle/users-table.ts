@@ -2,22 +2,26 @@ import { randomUUID } from 'node:crypto'
 import { Column, is } from 'drizzle-orm'
 import type { UserRecord } from '../storage.ts'
 
-/**
- * A column of the application's users table. It is typed by its shape, because Drizzle declares each class twice, for ESM and for
- * CommonJS. The private members of these classes would refuse a table that a CommonJS application made.
- */
-export interface UsersColumn<Dialect extends string, Data = unknown> {
-  readonly _: { readonly dialect: Dialect, readonly data: Data }
-}
-
-/** A {@link UsersColumn} that is declared not null. */
-export interface FilledColumn<Dialect extends string, Data> {
+/** A column that is declared not null. */
+interface FilledColumn<Dialect extends string, Data> {
   readonly _: { readonly dialect: Dialect, readonly data: Data, readonly notNull: true }
 }
 
-/** The part that every Drizzle table has. */
-export interface AnyTable {
+/**
+ * A users table of the application. It has these three properties, under any column names, and any other columns.
+ *
+ * It is typed by its shape, because Drizzle declares each class twice, for ESM and for CommonJS. The private members of these
+ * classes would refuse a table that a CommonJS application made.
+ */
+export interface UsersTableOf<Dialect extends string> {
   readonly _: { readonly brand: 'Table' }
+  id: { readonly _: { readonly dialect: Dialect, readonly data: unknown } }
+  /**
+   * The normalized email address: text, not null, **unique**. On SQLite, the column has to compare byte by byte. On PostgreSQL,
+   * MySQL and MariaDB, addresses are compared byte by byte with any collation.
+   */
+  email: FilledColumn<Dialect, string>
+  isVerified: FilledColumn<Dialect, boolean>
 }
 
 /**

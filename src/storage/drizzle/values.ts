@@ -1,8 +1,6 @@
-import type { BudgetRefund, BudgetTake, Failure, UnboundGuess } from '../storage.ts'
+import type { BudgetTake, Failure, UnboundGuess } from '../storage.ts'
 
-/*
- * The values for the placeholders of statements, made from the arguments of verbs.
- */
+// The values for the placeholders of statements, made from the arguments of verbs.
 
 /** The largest number that a column for counts can hold on PostgreSQL and MySQL. */
 const LARGEST_COUNT = 2 ** 31 - 1
@@ -31,11 +29,6 @@ export function incrementValues ({ key, now, cooldown, short, long }: BudgetTake
     longLimit: Math.min(long.limit, LARGEST_COUNT),
     expiresAt: now + Math.max(cooldown, short.length, long.length)
   }
-}
-
-/** Not every driver can bind a boolean. */
-export function decrementValues ({ key, takenAt, cooldown, counts }: BudgetRefund) {
-  return { key, takenAt, cooldown: Number(cooldown), counts: Number(counts) }
 }
 
 export function failureValues ({ key, now, window, lapse }: Failure) {

@@ -1,81 +1,68 @@
+import { and, eq } from 'drizzle-orm'
 import type { OtpAuthStorage } from '../storage.ts'
 import type { Dialect } from './dialect.ts'
+import { driverError } from './driver-error.ts'
 import { createStatements } from './statements.ts'
-import { parseId, toUserRecord } from './users-table.ts'
-import { decrementValues } from './values.ts'
+import { missingId, parseId, toUserRecord } from './users-table.ts'
 
 /** The verbs of the storage contract that are the same in all dialects. */
 export function createVerbs (dialect: Dialect) {
   const statements = createStatements(dialect)
-  const { users } = dialect.tables
+  const { db, tables: { users }, emailIs, writeUser, isRefusal } = dialect
 
   return {
-    async insertChallenge (challenge) {
-      await statements.insertChallenge(challenge)
-    },
+    insertChallenge: async (challenge) => { await statements.insertChallenge(challenge) },
+    renewChallenge: async (renewal) => await statements.renewChallenge(renewal) === 1,
+    findChallenge: async (id) => await statements.findChallenge({ id }) ?? null,
+    hasLiveChallenge: async (query) => await statements.hasLiveChallenge(query) !== undefined,
 
-    async renewChallenge (renewal) {
-      return await statements.renewChallenge(renewal) === 1
+    async returnBudget ({ key, takenAt, cooldown, counts }) {
+      // Not every driver can send a boolean.
+      await statements.returnBudget({ key, takenAt, cooldown: Number(cooldown), counts: Number(counts) })
     },
+    clearFailuresInARow: async (key) => { await statements.clearFailuresInARow({ key }) },
+    readBudget: async (key) => await statements.readBudget({ key }) ?? null,
 
-    async findChallenge (id) {
-      return await statements.findChallenge({ id }) ?? null
-    },
-
-    async hasLiveChallenge (query) {
-      return await statements.hasLiveChallenge(query) !== undefined
-    },
-
-    async returnBudget (refund) {
-      await statements.returnBudget(decrementValues(refund))
-    },
-
-    async clearFailuresInARow (key) {
-      await statements.clearFailuresInARow({ key })
-    },
-
-    async readBudget (key) {
-      return await statements.readBudget({ key }) ?? null
-    },
-
+    userId: (user) => String((user as { id: unknown }).id),
     async findUser (email) {
       const row = await statements.findUser({ email })
       return row === undefined ? null : toUserRecord(row)
     },
-
-    userId: (user) => String((user as { id: unknown }).id),
-
-    async insertSession (session) {
-      await statements.insertSession(session)
+    // The next two are built at each call, because the application's columns may set values of their own, such as the time.
+    async verifyUser (email) {
+      const row = await writeUser(db.update(users).set({ isVerified: true })
+        .where(and(emailIs(email), eq(users.isVerified, false))), email)
+      return row === undefined ? null : toUserRecord(row)
+    },
+    async insertUser ({ email, fields }) {
+      const values = { ...missingId(users.id, fields), ...fields, email, isVerified: false }
+      try {
+        const row = await writeUser(db.insert(users).values(values), email)
+        // A trigger changed the address, or a server that is not strict cut it to the length of its column.
+        if (row === undefined) throw new Error('The database stored the new user under another address, which cannot log in')
+        return { user: toUserRecord(row) }
+      } catch (error) {
+        if (isRefusal(error)) return { refused: driverError(error) }
+        throw error
+      }
     },
 
+    insertSession: async (session) => { await statements.insertSession(session) },
     async loadSession ({ sessionId, userId }) {
       const id = parseId(users.id, userId)
       if (id === undefined) return null
       const found = await statements.loadSession({ id, sessionId })
       return found?.session.userId === userId ? { session: found.session, user: toUserRecord(found.user) } : null
     },
+    rotateSession: async (rotation) => await statements.rotateSession(rotation) === 1,
+    revokeSession: async (revocation) => await statements.revokeSession(revocation) === 1,
+    revokeUserSessions: async (revocation) => await statements.revokeUserSessions(revocation),
+    listSessions: async (query) => await statements.listSessions(query),
 
-    async rotateSession (rotation) {
-      return await statements.rotateSession(rotation) === 1
-    },
-
-    async revokeSession (revocation) {
-      return await statements.revokeSession(revocation) === 1
-    },
-
-    revokeUserSessions: statements.revokeUserSessions,
-
-    listSessions: statements.listSessions,
-
-    async removeExpired ({ kind, before, limit }) {
-      return await statements.removeExpired[kind]({ before, limit })
-    },
+    removeExpired: async ({ kind, before, limit }) => await statements.removeExpired[kind]({ before, limit }),
 
     // It runs at every startup, so it reads the first rows only. The letters are compared here, because databases disagree
     // about regular expressions on bytes.
-    async hasMixedCaseEmails (limit) {
-      return (await statements.firstEmails({ limit })).some(({ email }) => /[A-Z]/.test(email))
-    }
+    hasMixedCaseEmails: async (limit) => (await statements.firstEmails({ limit })).some(({ email }) => /[A-Z]/.test(email))
   } satisfies Partial<OtpAuthStorage>
 }

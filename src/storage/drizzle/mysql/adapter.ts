@@ -1,11 +1,10 @@
-import { and, eq } from 'drizzle-orm'
 import type { MySqlRawQueryResult } from 'drizzle-orm/mysql2'
-import { fileURLToPath } from 'node:url'
 import type { OtpAuthStorage } from '../../storage.ts'
 import { checkedTimeout, refuseUnknownNames } from '../../adapter-options.ts'
 import type { Statement, Tables } from '../dialect.ts'
 import { driverError } from '../driver-error.ts'
-import { missingId, usersTable, type AnyTable, type FilledColumn, type UsersColumn } from '../users-table.ts'
+import { shippedMigrations } from '../migrations.ts'
+import { usersTable, type UsersTableOf } from '../users-table.ts'
 import { admitsNone, attemptValues, failureValues, incrementValues } from '../values.ts'
 import { createVerbs } from '../verbs.ts'
 import type { Connection, ServerError } from './connection.ts'
@@ -14,13 +13,8 @@ import { createMySqlStatements, IN_A_ROW_SPAN, mysqlDialect } from './statements
 
 export { budgets, challenges, sessions, users } from './schema.ts'
 
-/** A users table of your own. It needs these three properties, under any column names, and may have any other columns. */
-export interface UsersTable extends AnyTable {
-  id: UsersColumn<'mysql'>
-  /** The normalized email address: text, not null, **unique**. It is compared byte by byte, with any collation. */
-  email: FilledColumn<'mysql', string>
-  isVerified: FilledColumn<'mysql', boolean>
-}
+/** A users table of your own. */
+export type UsersTable = UsersTableOf<'mysql'>
 
 export interface DrizzleStorageOptions {
   /** Your own users table. @default the table `otp_users` of the shipped migrations */
@@ -33,10 +27,7 @@ export interface DrizzleStorageOptions {
  * The folder of the shipped migrations, and the table in which Drizzle records them, apart from your own.
  * Run `migrate(db, migrations)` with the `migrate` of `drizzle-orm/mysql2/migrator`.
  */
-export const migrations = Object.freeze({
-  migrationsFolder: fileURLToPath(new URL('../../../../drizzle/mysql', import.meta.url)),
-  migrationsTable: '__otp_auth_migrations'
-})
+export const migrations = shippedMigrations('mysql')
 
 /** A Drizzle database on mysql2, or several of them under `withReplicas`. */
 export interface MySqlDatabase {
@@ -45,14 +36,6 @@ export interface MySqlDatabase {
 }
 
 const DUPLICATE = 1062
-
-/** The server's codes for a row that its columns and constraints do not accept, if the SQLSTATE does not show it. */
-const REFUSALS = new Set<unknown>([
-  1265, // not a value of the enum
-  1364, // a column without a default
-  1366, // not a value of the column's type
-  3819 // a check, on MySQL
-])
 
 /**
  * Storage on MySQL 8 or MariaDB >= 10.6 (InnoDB) through Drizzle and mysql2. These databases have no `returning` on updates. So a
@@ -134,29 +117,6 @@ export function drizzleStorage (db: MySqlDatabase, options: DrizzleStorageOption
         if (matched === 1) return { inWindow: Math.floor(reported / IN_A_ROW_SPAN), inARow: reported % IN_A_ROW_SPAN }
         if (await isFirst(statements.startFailures, values)) return { inWindow: 1, inARow: 1 }
       }
-    },
-
-    // The next two are built at each call, because the application's columns may set values of their own, such as the time.
-    async verifyUser (email) {
-      const verify = dialect.write(() => dialect.db.update(tables.users).set({ isVerified: true })
-        .where(and(dialect.emailIs(email), eq(tables.users.isVerified, false))))
-      return await verify({}) === 1 ? await verbs.findUser(email) : null
-    },
-
-    async insertUser ({ email, fields }) {
-      const values = { ...missingId(users.id, fields), ...fields, email, isVerified: false }
-      try {
-        await dialect.write(() => dialect.db.insert(tables.users).values(values))({})
-      } catch (error) {
-        const cause = driverError(error) as ServerError
-        // The classes 22 and 23 are values and constraints. Class 45 is a signal of a trigger.
-        if (/^(22|23|45)/.test(cause.sqlState ?? '') || REFUSALS.has(cause.errno)) return { refused: cause }
-        throw error
-      }
-      const user = await verbs.findUser(email)
-      // A trigger changed the address, or a server that is not strict cut it to the length of its column.
-      if (user === null) throw new Error('The database stored the new user under another address, which cannot log in')
-      return { user }
     }
   }
 }

@@ -3,16 +3,25 @@ import type { MySqlRawQueryResult } from 'drizzle-orm/mysql2'
 import type { MySqlTable } from 'drizzle-orm/mysql-core'
 import { createAssignments } from '../assignments.ts'
 import { createConditions } from '../conditions.ts'
-import type { Database, Dialect, Statement, Tables, Write } from '../dialect.ts'
-import { lazy, preparedByCount } from '../prepared.ts'
-import { statementRunner, type Connection, type WriteResult } from './connection.ts'
+import type { Database, Dialect, Query, Statement, Tables, Write } from '../dialect.ts'
+import { driverError } from '../driver-error.ts'
+import { preparedByCount, prepareOnce } from '../prepared.ts'
+import { statementRunner, type Connection, type ServerError, type WriteResult } from './connection.ts'
 
 /** The two counts of a failure come back as one number: the count in the window times this, plus the count in a row. */
 export const IN_A_ROW_SPAN = 2 ** 20
 
+/** The server's codes for a row that its columns and constraints do not accept, if the SQLSTATE does not show it. */
+const REFUSALS = new Set<unknown>([
+  1265, // not a value of the enum
+  1364, // a column without a default
+  1366, // not a value of the column's type
+  3819 // a check, on MySQL
+])
+
 export interface MySqlDialect extends Dialect {
   /** A statement that writes. It resolves to all that the server reports about the write. */
-  writeResult (build: () => Write): Statement<WriteResult>
+  writeResult (build: () => Write<unknown>): Statement<WriteResult>
   /** Runs a write that is written as text. */
   execute (query: SQL): Promise<WriteResult>
 }
@@ -21,43 +30,46 @@ function prepare<Result> (query: object) {
   return (query as { prepare (): { execute (values: object): Promise<Result> } }).prepare()
 }
 
-/** How MySQL and MariaDB prepare and run statements, and what they do in their own way. */
+/** The dialect of MySQL and MariaDB. */
 export function mysqlDialect (connection: Connection, tables: Tables, timeout: number): MySqlDialect {
+  const db = connection as unknown as Database
+  const { users } = tables
   const { read, write } = statementRunner(connection, timeout)
-  const { email } = tables.users
 
   const dialect: MySqlDialect = {
-    db: connection as unknown as Database,
+    db,
     tables,
 
-    readAll<Row> (build: () => object): Statement<Row[]> {
-      const statement = lazy(() => prepare<Row[]>(build()))
-      return async (values) => read(() => statement().execute(values))
-    },
-
-    readFirst<Row> (build: () => object): Statement<Row | undefined> {
-      const statement = lazy(() => prepare<Row[]>(build()))
-      return async (values) => (await read(() => statement().execute(values)))[0]
-    },
-
-    writeResult (build) {
-      const statement = lazy(() => prepare<MySqlRawQueryResult>(build()))
-      return async (values) => write(() => statement().execute(values))
-    },
-
-    write (build) {
-      const statement = lazy(() => prepare<MySqlRawQueryResult>(build()))
-      return async (values) => (await write(() => statement().execute(values))).matched
-    },
-
+    readFirst: <Row>(build: () => Query<Row>) => prepareOnce(() => prepare<Row[]>(build()),
+      async (statement, values) => (await read(() => statement.execute(values)))[0]),
+    readAll: <Row>(build: () => Query<Row>) => prepareOnce(() => prepare<Row[]>(build()),
+      (statement, values) => read(() => statement.execute(values))),
+    writeResult: (build) => prepareOnce(() => prepare<MySqlRawQueryResult>(build()),
+      (statement, values) => write(() => statement.execute(values))),
+    write: (build) => prepareOnce(() => prepare<MySqlRawQueryResult>(build()),
+      async (statement, values) => (await write(() => statement.execute(values))).matched),
     execute: (query) => write(() => connection.execute(query)),
 
+    async writeUser<Row> (query: Write<Row>, email: string) {
+      const statement = prepare<MySqlRawQueryResult>(query)
+      const { matched } = await write(() => statement.execute({}))
+      if (matched === 0) return undefined
+      const find = db.select().from(users).where(dialect.emailIs(email)).$withCache(false)
+      return (await read(() => prepare<Row[]>(find).execute({})))[0]
+    },
+
+    // The classes 22 and 23 are values and constraints. Class 45 is a signal of a trigger.
+    isRefusal (error) {
+      const { sqlState = '', errno } = driverError(error) as ServerError
+      return /^(22|23|45)/.test(sqlState) || REFUSALS.has(errno)
+    },
+
     // The application's column may have any collation. The first comparison finds the row by its index.
-    emailIs: (address) => and(eq(email, address as string), sql`cast(${email} as binary) = cast(${address} as binary)`)!,
+    emailIs: (email) => and(eq(users.email, email), sql`cast(${users.email} as binary) = cast(${email} as binary)`)!,
 
     // In the order of the index, so that only the rows to delete are locked.
     removeExpired: (table, _id, expiry) => dialect.write(() => connection.delete(table as unknown as MySqlTable)
-      .where(lt(expiry, sql.placeholder('before'))).orderBy(asc(expiry)).limit(sql.placeholder('limit')) as unknown as Write)
+      .where(lt(expiry, sql.placeholder('before'))).orderBy(asc(expiry)).limit(sql.placeholder('limit')) as unknown as Write<unknown>)
   }
   return dialect
 }
@@ -95,7 +107,6 @@ export function createMySqlStatements ({ db, tables, readFirst, readAll, write, 
       .where(and(inArray(challenges.id, ids), canBeConsumed(macCount)))),
 
     takeBudget: write(() => db.update(budgets).set(increment).where(and(eq(budgets.key, value('key')), isWithinLimits))),
-
     startBudget: write(() => db.insert(budgets).values(firstIncrement)),
 
     // It reports both counts, see IN_A_ROW_SPAN.
@@ -103,7 +114,6 @@ export function createMySqlStatements ({ db, tables, readFirst, readAll, write, 
       ...failure,
       inARow: sql`last_insert_id((${failure.longCount}) * ${IN_A_ROW_SPAN} + least(${failure.inARow}, ${IN_A_ROW_SPAN - 1})) mod ${IN_A_ROW_SPAN}`
     }).where(eq(budgets.key, value('key')))),
-
     startFailures: write(() => db.insert(budgets).values(firstFailure))
   }
 }

@@ -1,21 +1,16 @@
-import { fileURLToPath } from 'node:url'
 import type { OtpAuthStorage } from '../../storage.ts'
 import { checkedTimeout, refuseUnknownNames } from '../../adapter-options.ts'
 import type { Database } from '../dialect.ts'
+import { shippedMigrations } from '../migrations.ts'
 import { createReturningVerbs } from '../returning.ts'
-import { usersTable, type AnyTable, type FilledColumn, type UsersColumn } from '../users-table.ts'
+import { usersTable, type UsersTableOf } from '../users-table.ts'
 import { budgets, challenges, sessions, users as defaultUsers } from './schema.ts'
 import { pgDialect, sqlStateClass } from './statements.ts'
 
 export { budgets, challenges, sessions, users } from './schema.ts'
 
-/** A users table of your own. It needs these three properties, under any column names, and may have any other columns. */
-export interface UsersTable extends AnyTable {
-  id: UsersColumn<'pg'>
-  /** The normalized email address: text, not null, **unique**. */
-  email: FilledColumn<'pg', string>
-  isVerified: FilledColumn<'pg', boolean>
-}
+/** A users table of your own. */
+export type UsersTable = UsersTableOf<'pg'>
 
 export interface DrizzleStorageOptions {
   /** Your own users table. @default the table `otp_users` of the shipped migrations */
@@ -45,10 +40,7 @@ export interface DrizzleStorageOptions {
  * Run `migrate(db, migrations)` with the `migrate` of `drizzle-orm/node-postgres/migrator`, `/postgres-js/migrator` or
  * `/pglite/migrator`.
  */
-export const migrations = Object.freeze({
-  migrationsFolder: fileURLToPath(new URL('../../../../drizzle/pg', import.meta.url)),
-  migrationsTable: '__otp_auth_migrations'
-})
+export const migrations = shippedMigrations('pg')
 
 /** A Drizzle database on any PostgreSQL driver, or several of them under `withReplicas`. */
 export interface PostgresDatabase {

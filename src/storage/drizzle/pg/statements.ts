@@ -1,60 +1,55 @@
 import { createHash } from 'node:crypto'
 import { and, asc, eq, lt, sql } from 'drizzle-orm'
 import { inTime } from '../../../core/in-time.ts'
-import type { Database, Query, ReturningDialect, Tables } from '../dialect.ts'
+import type { Database, Query, ReturningDialect, Tables, Write } from '../dialect.ts'
 import { driverError } from '../driver-error.ts'
-import { lazy } from '../prepared.ts'
+import { prepareOnce } from '../prepared.ts'
 
-/** What preparing needs from Drizzle's query builders, which are also promises of their own result. */
-interface Builder<Row> extends PromiseLike<Row[]> {
-  toSQL (): { sql: string }
-  prepare (name: string | undefined): { execute (values: Record<string, unknown>): Promise<Row[]> }
+interface Prepared<Row> {
+  execute (values: object): Promise<Row[]>
 }
 
-/** How PostgreSQL prepares and runs statements, and what it does in its own way. */
-export function pgDialect (db: Database, tables: Tables, { timeout, prepare }: { timeout: number, prepare: boolean }): ReturningDialect {
+/** Drizzle's query builders are also promises of their own result. */
+interface Builder<Row> extends PromiseLike<Row[]> {
+  toSQL (): { sql: string }
+  prepare (name: string | undefined): Prepared<Row>
+}
+
+/** The dialect of PostgreSQL, on all its drivers. */
+export function pgDialect (db: Database, tables: Tables, options: { timeout: number, prepare: boolean }): ReturningDialect {
+  const { timeout } = options
   const { email } = tables.users
   const late = `PostgreSQL gave no answer within ${timeout} ms. Either all connections are in use, or this one is inside a transaction of the host`
   const bounded = <Rows>(rows: PromiseLike<Rows>): Promise<Rows> => inTime(rows, timeout, late)
 
   /**
    * node-postgres keeps a prepared statement by its name on each connection, and refuses one name for two texts. So the name is
-   * made from the text, and storages on the same pool share a statement only if it is the same. Without a name, the server keeps
+   * made from the text: storages on the same pool share a statement only if it is the same. Without a name, the server keeps
    * nothing.
    */
-  function prepared<Row> (query: Query<Row>) {
+  function prepare<Row> (query: Query<Row>): Prepared<Row> {
     const builder = query as unknown as Builder<Row>
     const digest = createHash('sha256').update(builder.toSQL().sql).digest('hex')
-    return builder.prepare(prepare ? `otp_auth_${digest.slice(0, 32)}` : undefined)
+    return builder.prepare(options.prepare ? `otp_auth_${digest.slice(0, 32)}` : undefined)
   }
+
+  const run = <Row>(statement: Prepared<Row>, values: object): Promise<Row[]> => bounded(statement.execute(values))
 
   const dialect: ReturningDialect = {
     db,
     tables,
 
-    readFirst (build) {
-      const statement = lazy(() => prepared(build()))
-      return async (values) => (await bounded(statement().execute(values as Record<string, unknown>)))[0]
-    },
+    readFirst: (build) => prepareOnce(() => prepare(build()), async (statement, values) => (await run(statement, values))[0]),
+    readAll: (build) => prepareOnce(() => prepare(build()), run),
+    writeRows: (build) => prepareOnce(() => prepare(build()), run),
+    write: (build) => prepareOnce(() => prepare(build().returning({ changed: sql`1` })),
+      async (statement, values) => (await run(statement, values)).length),
+    writeUser: async <Row>(query: Write<Row>) => (await bounded(query.returning() as unknown as Builder<Row>))[0],
 
-    readAll (build) {
-      const statement = lazy(() => prepared(build()))
-      return async (values) => bounded(statement().execute(values as Record<string, unknown>))
-    },
-
-    writeRows: (build) => dialect.readAll(build),
-
-    write (build) {
-      const changed = dialect.writeRows(() => build().returning({ changed: sql`1` }))
-      return async (values) => (await changed(values)).length
-    },
-
-    writeOnce: async (query) => bounded(query as unknown as PromiseLike<never>),
+    isRefusal: (error) => ['22', '23'].includes(sqlStateClass(error)),
 
     // The application's column may be `citext` or have a nondeterministic collation. The first comparison is for its index.
     emailIs: (address) => and(eq(email, address as string), sql`${email}::text collate "C" = ${address}`)!,
-
-    isRefusal: (error) => ['22', '23'].includes(sqlStateClass(error)),
 
     // `skip locked` leaves rows that are in use for the next time, so that two cleanups never wait for each other and no row is
     // deleted that was renewed in the meantime. `any (array (...))` chooses and locks the rows once; `in (...)` may choose again

@@ -1,21 +1,16 @@
-import { fileURLToPath } from 'node:url'
 import type { OtpAuthStorage } from '../../storage.ts'
 import { refuseUnknownNames } from '../../adapter-options.ts'
 import type { Tables } from '../dialect.ts'
+import { shippedMigrations } from '../migrations.ts'
 import { createReturningVerbs } from '../returning.ts'
-import { usersTable, type AnyTable, type FilledColumn, type UsersColumn } from '../users-table.ts'
+import { usersTable, type UsersTableOf } from '../users-table.ts'
 import { budgets, challenges, sessions, users as defaultUsers } from './schema.ts'
 import { sqliteDialect, type Connection } from './statements.ts'
 
 export { budgets, challenges, sessions, users } from './schema.ts'
 
-/** A users table of your own. It needs these three properties, under any column names, and may have any other columns. */
-export interface UsersTable extends AnyTable {
-  id: UsersColumn<'sqlite'>
-  /** The normalized email address: text, not null, **unique**, compared byte by byte. */
-  email: FilledColumn<'sqlite', string>
-  isVerified: FilledColumn<'sqlite', boolean>
-}
+/** A users table of your own. */
+export type UsersTable = UsersTableOf<'sqlite'>
 
 export interface DrizzleStorageOptions {
   /** Your own users table. @default the table `otp_users` of the shipped migrations */
@@ -26,10 +21,7 @@ export interface DrizzleStorageOptions {
  * The folder of the shipped migrations, and the table in which Drizzle records them, apart from your own.
  * Run `migrate(db, migrations)` with the `migrate` of `drizzle-orm/better-sqlite3/migrator` or `drizzle-orm/libsql/migrator`.
  */
-export const migrations = Object.freeze({
-  migrationsFolder: fileURLToPath(new URL('../../../../drizzle/sqlite', import.meta.url)),
-  migrationsTable: '__otp_auth_migrations'
-})
+export const migrations = shippedMigrations('sqlite')
 
 /** A Drizzle database on SQLite, with any schema: a `sync` one on better-sqlite3, or an `async` one on libsql. */
 export interface SQLiteDatabase {

@@ -1,5 +1,4 @@
 import { fillPlaceholders } from 'drizzle-orm'
-import type { SQLitePreparedQuery, PreparedQueryConfig } from 'drizzle-orm/sqlite-core'
 import { driverError } from '../driver-error.ts'
 
 /** The part of a `@libsql/client` on a file that is used here. */
@@ -7,6 +6,12 @@ export interface LibsqlFileClient {
   protocol: 'file'
   batch (statements: { sql: string, args: unknown[] }[], mode: 'write'): Promise<unknown[]>
   reconnect (): Promise<void>
+}
+
+/** The part of Drizzle's prepared statement that is used here. */
+export interface WriteStatement {
+  getQuery (): { sql: string, params: unknown[] }
+  mapResult (result: unknown, isFromBatch: boolean): unknown
 }
 
 export function isLibsqlFile (client: object | undefined): client is LibsqlFileClient {
@@ -21,15 +26,11 @@ export function isLibsqlFile (client: object | undefined): client is LibsqlFileC
  * commit** and is rolled back later, and reads see the old database. So each write is a transaction, in which the commit fails
  * instead, and after `SQLITE_BUSY` new connections replace the old ones.
  */
-export async function writeToLibsqlFile<T> (
-  client: LibsqlFileClient,
-  statement: SQLitePreparedQuery<PreparedQueryConfig & { type: 'async', all: T }>,
-  values: Record<string, unknown>
-): Promise<T> {
+export async function writeToLibsqlFile (client: LibsqlFileClient, statement: WriteStatement, values: object): Promise<unknown> {
   const { sql, params } = statement.getQuery()
   try {
-    const [result] = await client.batch([{ sql, args: fillPlaceholders(params, values) }], 'write')
-    return statement.mapResult(result, true) as T
+    const [result] = await client.batch([{ sql, args: fillPlaceholders(params, values as Record<string, unknown>) }], 'write')
+    return statement.mapResult(result, true)
   } catch (error) {
     if (String(driverError(error).code).startsWith('SQLITE_BUSY')) await client.reconnect()
     throw error
