@@ -3,7 +3,7 @@ import { LONGEST_TIMER } from '../core/in-time.ts'
 import { isOptionsObject } from '../option-reader.ts'
 
 /**
- * A misspelt option would be ignored without a word, and so would a promise for the options.
+ * Refuses unknown options. Otherwise a misspelled option, or a promise instead of the options, would be ignored silently.
  *
  * @throws TypeError
  */
@@ -18,7 +18,7 @@ export function refuseUnknownNames<Options extends object> (options: Options, kn
 /**
  * The `timeout` of an adapter, in milliseconds.
  *
- * @throws RangeError for one that is no number from `shortest` to what a timer can hold
+ * @throws RangeError if it is not a number from `shortest` to the longest time that a timer can hold
  */
 export function checkedTimeout (timeout: number, shortest = 1): number {
   if (typeof timeout === 'number' && timeout >= shortest && timeout <= LONGEST_TIMER) return timeout

@@ -8,7 +8,7 @@ export function createConditions ({ challenges, budgets, sessions }: Tables) {
   const attemptsAreLeft = lt(challenges.attempts, value('maxAttempts'))
   const previousCodeIsLive = gt(challenges.previousExpiresAt, value('now'))
 
-  /** The entered code is the newest one, or the one before while that one is live. */
+  /** The entered code is the newest one, or the previous one if that is still live. */
   const codeFits = (macCount: number): SQL => {
     const macs = Array.from({ length: macCount }, (_, position) => value(`mac${position}`))
     return or(inArray(challenges.codeMac, macs), and(inArray(challenges.previousMac, macs), previousCodeIsLive))!
@@ -19,31 +19,25 @@ export function createConditions ({ challenges, budgets, sessions }: Tables) {
     and(eq(challenges.previousLength, value('codeLength')), previousCodeIsLive)
   )
 
-  const acceptsLength = and(eq(challenges.subject, value('subject')), challengeIsLive, attemptsAreLeft, hasCodeOfLength)
+  /** The address has a challenge that an unbound attempt of this length would be compared with. */
+  const acceptsUnboundAttempt = and(eq(challenges.subject, value('subject')), challengeIsLive, attemptsAreLeft, hasCodeOfLength)
 
   return {
     challengeIsLive,
     codeFits,
 
-    /** The address has a challenge that an unbound attempt of this length would be compared with. */
-    acceptsUnboundAttempt: acceptsLength,
-
-    acceptsBoundAttempt: and(eq(challenges.id, value('id')), acceptsLength),
-
+    acceptsUnboundAttempt,
+    acceptsBoundAttempt: and(eq(challenges.id, value('id')), acceptsUnboundAttempt),
     canBeConsumed: (macCount: number) =>
       and(eq(challenges.subject, value('subject')), challengeIsLive, attemptsAreLeft, codeFits(macCount)),
 
-    /** The cooldown is over and both windows have room. A window that is over has room. */
+    /** The cooldown is over, and both windows are below their limits. A window that has ended does not limit anything. */
     isWithinLimits: and(
       lte(budgets.lastAt, value('lastBefore')),
       or(lt(budgets.shortCount, value('shortLimit')), lte(budgets.shortFrom, value('shortStart'))),
       or(lt(budgets.longCount, value('longLimit')), lte(budgets.longFrom, value('longStart')))
     ),
 
-    sessionIsLive: and(
-      isNull(sessions.revokedAt),
-      gt(sessions.expiresAt, value('now')),
-      gt(sessions.idleExpiresAt, value('now'))
-    )
+    sessionIsLive: and(isNull(sessions.revokedAt), gt(sessions.expiresAt, value('now')), gt(sessions.idleExpiresAt, value('now')))
   }
 }

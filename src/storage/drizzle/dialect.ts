@@ -41,8 +41,10 @@ export interface Dialect {
   readAll<Row> (build: () => Query<Row>): Statement<Row[]>
   /** A statement that writes. It resolves to the number of rows that matched its condition. */
   write (build: () => Write<unknown>): Statement<number>
-  /** Writes the user with this address by a query that is built for this call, and returns the row if one was written. */
-  writeUser<Row> (query: Write<Row>, email: string): Promise<Row | undefined>
+  /** Runs an update of the user with this address, built for this call, and returns the row if it was updated. */
+  updateUser<Row> (query: Write<Row>, email: string): Promise<Row | undefined>
+  /** Runs an insert of a user with this address, built for this call, and returns the row. */
+  insertUser<Row> (query: Write<Row>, email: string): Promise<Row>
   /** Whether the database refused a row because of a constraint, or of a value that a column cannot hold. */
   isRefusal (error: unknown): boolean
   /** Finds a user by email address, byte by byte. A looser comparison could return one user for the address of another. */

@@ -7,10 +7,7 @@ import { preparedByCount } from './prepared.ts'
 import { admitsNone, attemptValues, failureValues, incrementValues } from './values.ts'
 import { createVerbs } from './verbs.ts'
 
-/**
- * The storage contract for dialects that have `returning` and `on conflict do update`: SQLite and PostgreSQL.
- * Each verb is one statement.
- */
+/** The storage contract for dialects with `returning` and `on conflict do update`: SQLite and PostgreSQL. Each verb is one statement. */
 export function createReturningVerbs (dialect: ReturningDialect): OtpAuthStorage {
   const statements = createReturningStatements(dialect)
 
@@ -56,11 +53,8 @@ function createReturningStatements ({ db, tables, write, writeRows }: ReturningD
     tryCode: preparedByCount((macCount) => writeRows(() => db.update(challenges).set({
       attempts: sql`${challenges.attempts} + 1`,
       consumedAt: sql`case when ${codeFits(macCount)} then ${value('now')} else ${challenges.consumedAt} end`
-    }).where(acceptsBoundAttempt).returning({
-      attempts: challenges.attempts,
-      consumedAt: challenges.consumedAt,
-      deviceKey: challenges.deviceKey
-    }))),
+    }).where(acceptsBoundAttempt)
+      .returning({ attempts: challenges.attempts, consumedAt: challenges.consumedAt, deviceKey: challenges.deviceKey }))),
 
     consumeCode: preparedByCount((macCount) => writeRows(() => db.update(challenges).set({ consumedAt: sql`${value('now')}` })
       .where(canBeConsumed(macCount)).returning({ deviceKey: challenges.deviceKey }))),

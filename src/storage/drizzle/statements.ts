@@ -44,11 +44,8 @@ export function createStatements (dialect: Dialect) {
     ))),
     revokeSession: write(() => db.update(sessions).set(revocation)
       .where(and(eq(sessions.id, value('id')), isNull(sessions.revokedAt)))),
-    revokeUserSessions: write(() => db.update(sessions).set(revocation).where(and(
-      eq(sessions.userId, value('userId')),
-      isNull(sessions.revokedAt),
-      lt(sessions.createdAt, value('startedBefore'))
-    ))),
+    revokeUserSessions: write(() => db.update(sessions).set(revocation)
+      .where(and(eq(sessions.userId, value('userId')), isNull(sessions.revokedAt), lt(sessions.createdAt, value('startedBefore'))))),
     listSessions: readAll(() => db.select().from(sessions).where(and(eq(sessions.userId, value('userId')), sessionIsLive))
       .orderBy(desc(sessions.createdAt), desc(sessions.id)).$withCache(false)),
 

@@ -2,7 +2,7 @@ import type { BudgetTake, Failure, UnboundGuess } from '../storage.ts'
 
 // The values for the placeholders of statements, made from the arguments of verbs.
 
-/** The largest number that a column for counts can hold on PostgreSQL and MySQL. */
+/** The largest number that a column for counts can hold. PostgreSQL refuses to compare such a column with a larger limit. */
 const LARGEST_COUNT = 2 ** 31 - 1
 
 /** Adds `mac0`, `mac1` and so on, for a statement that compares several MACs. */
@@ -12,7 +12,7 @@ export function attemptValues (attempt: UnboundGuess): Record<string, unknown> {
   return values
 }
 
-/** An insert, and a window that starts anew, count one without a look at the limit. So a limit of 0 is checked before. */
+/** An insert and a new window count their first event without a check of the limit. So a limit of 0 needs this check. */
 export function admitsNone ({ short, long }: BudgetTake): boolean {
   return short.limit < 1 || long.limit < 1
 }

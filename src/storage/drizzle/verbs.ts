@@ -8,7 +8,7 @@ import { missingId, parseId, toUserRecord } from './users-table.ts'
 /** The verbs of the storage contract that are the same in all dialects. */
 export function createVerbs (dialect: Dialect) {
   const statements = createStatements(dialect)
-  const { db, tables: { users }, emailIs, writeUser, isRefusal } = dialect
+  const { db, tables: { users }, emailIs, updateUser, insertUser, isRefusal } = dialect
 
   return {
     insertChallenge: async (challenge) => { await statements.insertChallenge(challenge) },
@@ -30,17 +30,14 @@ export function createVerbs (dialect: Dialect) {
     },
     // The next two are built at each call, because the application's columns may set values of their own, such as the time.
     async verifyUser (email) {
-      const row = await writeUser(db.update(users).set({ isVerified: true })
-        .where(and(emailIs(email), eq(users.isVerified, false))), email)
+      const verify = db.update(users).set({ isVerified: true }).where(and(emailIs(email), eq(users.isVerified, false)))
+      const row = await updateUser(verify, email)
       return row === undefined ? null : toUserRecord(row)
     },
     async insertUser ({ email, fields }) {
       const values = { ...missingId(users.id, fields), ...fields, email, isVerified: false }
       try {
-        const row = await writeUser(db.insert(users).values(values), email)
-        // A trigger changed the address, or a server that is not strict cut it to the length of its column.
-        if (row === undefined) throw new Error('The database stored the new user under another address, which cannot log in')
-        return { user: toUserRecord(row) }
+        return { user: toUserRecord(await insertUser(db.insert(users).values(values), email)) }
       } catch (error) {
         if (isRefusal(error)) return { refused: driverError(error) }
         throw error

@@ -72,9 +72,7 @@ export function drizzleStorage (db: MySqlDatabase, options: DrizzleStorageOption
   return {
     ...verbs,
 
-    async withdrawCode (code) {
-      await statements.withdrawCode(code)
-    },
+    withdrawCode: async (code) => { await statements.withdrawCode(code) },
 
     // The device key is read first and is part of the update's condition. If it were read afterwards, a renewal in between could
     // change it, and an attacker's failures would count for no device. If a renewal changes it now, the attempt runs again.

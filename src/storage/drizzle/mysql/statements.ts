@@ -26,36 +26,42 @@ export interface MySqlDialect extends Dialect {
   execute (query: SQL): Promise<WriteResult>
 }
 
-function prepare<Result> (query: object) {
-  return (query as { prepare (): { execute (values: object): Promise<Result> } }).prepare()
-}
+type Prepared<Result> = { execute (values: object): Promise<Result> }
+const prepare = <Row>(query: Query<Row>) => (query as unknown as { prepare (): Prepared<Row[]> }).prepare()
+const prepareWrite = (query: Write<unknown>) => (query as unknown as { prepare (): Prepared<MySqlRawQueryResult> }).prepare()
 
 /** The dialect of MySQL and MariaDB. */
 export function mysqlDialect (connection: Connection, tables: Tables, timeout: number): MySqlDialect {
   const db = connection as unknown as Database
   const { users } = tables
   const { read, write } = statementRunner(connection, timeout)
+  const runRead = <Row>(statement: Prepared<Row[]>, values: object) => read(() => statement.execute(values))
+  const runWrite = (statement: Prepared<MySqlRawQueryResult>, values: object) => write(() => statement.execute(values))
+
+  const findUser = async (email: string) =>
+    (await runRead(prepare(db.select().from(users).where(dialect.emailIs(email)).$withCache(false)), {}))[0]
 
   const dialect: MySqlDialect = {
     db,
     tables,
-
-    readFirst: <Row>(build: () => Query<Row>) => prepareOnce(() => prepare<Row[]>(build()),
-      async (statement, values) => (await read(() => statement.execute(values)))[0]),
-    readAll: <Row>(build: () => Query<Row>) => prepareOnce(() => prepare<Row[]>(build()),
-      (statement, values) => read(() => statement.execute(values))),
-    writeResult: (build) => prepareOnce(() => prepare<MySqlRawQueryResult>(build()),
-      (statement, values) => write(() => statement.execute(values))),
-    write: (build) => prepareOnce(() => prepare<MySqlRawQueryResult>(build()),
-      async (statement, values) => (await write(() => statement.execute(values))).matched),
+    readFirst: (build) => prepareOnce(() => prepare(build()), async (statement, values) => (await runRead(statement, values))[0]),
+    readAll: (build) => prepareOnce(() => prepare(build()), runRead),
+    writeResult: (build) => prepareOnce(() => prepareWrite(build()), runWrite),
+    write: (build) => prepareOnce(() => prepareWrite(build()),
+      async (statement, values) => (await runWrite(statement, values)).matched),
     execute: (query) => write(() => connection.execute(query)),
 
-    async writeUser<Row> (query: Write<Row>, email: string) {
-      const statement = prepare<MySqlRawQueryResult>(query)
-      const { matched } = await write(() => statement.execute({}))
-      if (matched === 0) return undefined
-      const find = db.select().from(users).where(dialect.emailIs(email)).$withCache(false)
-      return (await read(() => prepare<Row[]>(find).execute({})))[0]
+    async updateUser<Row> (query: Write<Row>, email: string) {
+      const { matched } = await runWrite(prepareWrite(query), {})
+      return matched === 0 ? undefined : await findUser(email) as Row | undefined
+    },
+
+    async insertUser<Row> (query: Write<Row>, email: string) {
+      await runWrite(prepareWrite(query), {})
+      const row = await findUser(email)
+      // A trigger changed the address, or a server that is not strict cut it to the length of its column.
+      if (row === undefined) throw new Error('The database stored the new user under another address, so nobody can log in with this one')
+      return row as Row
     },
 
     // The classes 22 and 23 are values and constraints. Class 45 is a signal of a trigger.

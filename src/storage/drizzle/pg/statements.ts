@@ -5,9 +5,7 @@ import type { Database, Query, ReturningDialect, Tables, Write } from '../dialec
 import { driverError } from '../driver-error.ts'
 import { prepareOnce } from '../prepared.ts'
 
-interface Prepared<Row> {
-  execute (values: object): Promise<Row[]>
-}
+type Prepared<Row> = { execute (values: object): Promise<Row[]> }
 
 /** Drizzle's query builders are also promises of their own result. */
 interface Builder<Row> extends PromiseLike<Row[]> {
@@ -35,25 +33,28 @@ export function pgDialect (db: Database, tables: Tables, options: { timeout: num
 
   const run = <Row>(statement: Prepared<Row>, values: object): Promise<Row[]> => bounded(statement.execute(values))
 
+  /** Not prepared by name, because the application's columns may give each call another text. */
+  const runOnce = <Row>(query: Write<Row>): Promise<Row[]> => bounded(query.returning() as unknown as Builder<Row>)
+
   const dialect: ReturningDialect = {
     db,
     tables,
-
     readFirst: (build) => prepareOnce(() => prepare(build()), async (statement, values) => (await run(statement, values))[0]),
     readAll: (build) => prepareOnce(() => prepare(build()), run),
     writeRows: (build) => prepareOnce(() => prepare(build()), run),
     write: (build) => prepareOnce(() => prepare(build().returning({ changed: sql`1` })),
       async (statement, values) => (await run(statement, values)).length),
-    writeUser: async <Row>(query: Write<Row>) => (await bounded(query.returning() as unknown as Builder<Row>))[0],
+    updateUser: async (query) => (await runOnce(query))[0],
+    insertUser: async (query) => (await runOnce(query))[0]!,
 
     isRefusal: (error) => ['22', '23'].includes(sqlStateClass(error)),
 
     // The application's column may be `citext` or have a nondeterministic collation. The first comparison is for its index.
     emailIs: (address) => and(eq(email, address as string), sql`${email}::text collate "C" = ${address}`)!,
 
-    // `skip locked` leaves rows that are in use for the next time, so that two cleanups never wait for each other and no row is
-    // deleted that was renewed in the meantime. `any (array (...))` chooses and locks the rows once; `in (...)` may choose again
-    // for each row. In the order of the index, or the planner may read the whole table if most rows have expired.
+    // `skip locked` leaves rows that are in use for the next cleanup. So two cleanups never wait for each other, and a row that is
+    // just being renewed stays. `any (array (...))` chooses and locks the rows once, while `in (...)` may choose again for each row.
+    // In the order of the index. Otherwise the planner may read the whole table if most rows have expired.
     removeExpired (table, id, expiry) {
       const expired = db.select({ id }).from(table).where(lt(expiry, sql.placeholder('before'))).orderBy(asc(expiry))
         .limit(sql.placeholder('limit')).for('update', { skipLocked: true })

@@ -31,13 +31,13 @@ export function sqliteDialect (connection: Connection, tables: Tables): Returnin
   const dialect: ReturningDialect = {
     db,
     tables,
-
     readFirst: (build) => prepareOnce(() => prepare(build()), (statement, values) => statement.get(values)),
     readAll: (build) => prepareOnce(() => prepare(build()), (statement, values) => statement.all(values)),
     writeRows: (build) => prepareOnce(() => prepare(build()), write),
     write: (build) => prepareOnce(() => prepare(build().returning({ changed: sql`1` })),
       async (statement, values) => (await write(statement, values)).length),
-    writeUser: async (query) => (await write(prepare(query.returning()), {}))[0],
+    updateUser: async (query) => (await write(prepare(query.returning()), {}))[0],
+    insertUser: async (query) => (await write(prepare(query.returning()), {}))[0]!,
 
     isRefusal: (error) => String(driverError(error).code).startsWith('SQLITE_CONSTRAINT'),
 
