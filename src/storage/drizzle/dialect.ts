@@ -39,6 +39,8 @@ export interface Dialect {
   readFirst<Row> (build: () => Query<Row>): Statement<Row | undefined>
   /** A statement that reads all its rows. */
   readAll<Row> (build: () => Query<Row>): Statement<Row[]>
+  /** A statement that writes, and whose result nobody needs. */
+  execute (build: () => Write<unknown>): Statement<unknown>
   /** A statement that writes. It resolves to the number of rows that matched its condition. */
   write (build: () => Write<unknown>): Statement<number>
   /** Runs an update of the user with this address, built for this call, and returns the row if it was updated. */
@@ -47,6 +49,8 @@ export interface Dialect {
   insertUser<Row> (query: Write<Row>, email: string): Promise<Row>
   /** Whether the database refused a row because of a constraint, or of a value that a column cannot hold. */
   isRefusal (error: unknown): boolean
+  /** Whether reading failed because the type of a column cannot hold the given value, so that no row has it. */
+  isImpossibleValue (error: unknown): boolean
   /** Finds a user by email address, byte by byte. A looser comparison could return one user for the address of another. */
   emailIs (email: string | Placeholder): SQL
   /** Deletes the first `limit` rows that expired before `before`. */

@@ -33,7 +33,7 @@ export function createReturningVerbs (dialect: ReturningDialect): OtpAuthStorage
   }
 }
 
-function createReturningStatements ({ db, tables, write, writeRows }: ReturningDialect) {
+function createReturningStatements ({ db, tables, execute, write, writeRows }: ReturningDialect) {
   const { challenges, budgets } = tables
   const { firstIncrement, increment, firstFailure, failure } = createAssignments(tables)
   const { acceptsBoundAttempt, canBeConsumed, codeFits, isWithinLimits } = createConditions(tables)
@@ -41,7 +41,7 @@ function createReturningStatements ({ db, tables, write, writeRows }: ReturningD
   const isNewest = eq(challenges.codeMac, value('mac'))
 
   return {
-    withdrawCode: write(() => db.update(challenges).set({
+    withdrawCode: execute(() => db.update(challenges).set({
       codeMac: sql`case when ${isNewest} then coalesce(${challenges.previousMac}, '') else ${challenges.codeMac} end`,
       codeLength: sql`case when ${isNewest} then coalesce(${challenges.previousLength}, ${challenges.codeLength}) else ${challenges.codeLength} end`,
       expiresAt: sql`case when ${isNewest} then coalesce(${challenges.previousExpiresAt}, ${value('now')}) else ${challenges.expiresAt} end`,

@@ -9,28 +9,28 @@ import type { Dialect, Statement } from './dialect.ts'
  * database, because a cached session would hide a logout.
  */
 export function createStatements (dialect: Dialect) {
-  const { db, tables, readFirst, readAll, write, emailIs, removeExpired } = dialect
+  const { db, tables, readFirst, readAll, execute, write, emailIs, removeExpired } = dialect
   const { challenges, budgets, sessions, users } = tables
   const { newChallenge, renewal, decrement, newSession, rotation, revocation } = createAssignments(tables)
   const { challengeIsLive, acceptsUnboundAttempt, sessionIsLive } = createConditions(tables)
   const value = sql.placeholder
 
   return {
-    insertChallenge: write(() => db.insert(challenges).values(newChallenge)),
+    insertChallenge: execute(() => db.insert(challenges).values(newChallenge)),
     renewChallenge: write(() => db.update(challenges).set(renewal)
       .where(and(eq(challenges.id, value('id')), eq(challenges.subject, value('subject')), challengeIsLive))),
     findChallenge: readFirst(() => db.select().from(challenges).where(eq(challenges.id, value('id'))).$withCache(false)),
     hasLiveChallenge: readFirst(() => db.select({ id: challenges.id }).from(challenges)
       .where(acceptsUnboundAttempt).limit(1).$withCache(false)),
 
-    returnBudget: write(() => db.update(budgets).set(decrement).where(eq(budgets.key, value('key')))),
-    clearFailuresInARow: write(() => db.update(budgets).set({ inARow: 0 }).where(eq(budgets.key, value('key')))),
+    returnBudget: execute(() => db.update(budgets).set(decrement).where(eq(budgets.key, value('key')))),
+    clearFailuresInARow: execute(() => db.update(budgets).set({ inARow: 0 }).where(eq(budgets.key, value('key')))),
     readBudget: readFirst(() => db.select().from(budgets).where(eq(budgets.key, value('key'))).$withCache(false)),
 
     findUser: readFirst(() => db.select().from(users).where(emailIs(value('email'))).$withCache(false)),
     firstEmails: readAll(() => db.select({ email: users.email }).from(users).limit(value('limit')).$withCache(false)),
 
-    insertSession: write(() => db.insert(sessions).values(newSession)),
+    insertSession: execute(() => db.insert(sessions).values(newSession)),
     // One round trip. Each row is found by its own primary key. The two user IDs are not compared here, because they may have
     // different types, and because a planner may prefer the index of `user_id` and read all sessions of that user.
     loadSession: readFirst(() => db.select({ session: sessions, user: users }).from(sessions)

@@ -8,7 +8,7 @@ import { missingId, parseId, toUserRecord } from './users-table.ts'
 /** The verbs of the storage contract that are the same in all dialects. */
 export function createVerbs (dialect: Dialect) {
   const statements = createStatements(dialect)
-  const { db, tables: { users }, emailIs, updateUser, insertUser, isRefusal } = dialect
+  const { db, tables: { users }, emailIs, updateUser, insertUser, isRefusal, isImpossibleValue } = dialect
 
   return {
     insertChallenge: async (challenge) => { await statements.insertChallenge(challenge) },
@@ -48,8 +48,13 @@ export function createVerbs (dialect: Dialect) {
     async loadSession ({ sessionId, userId }) {
       const id = parseId(users.id, userId)
       if (id === undefined) return null
-      const found = await statements.loadSession({ id, sessionId })
-      return found?.session.userId === userId ? { session: found.session, user: toUserRecord(found.user) } : null
+      try {
+        const found = await statements.loadSession({ id, sessionId })
+        return found?.session.userId === userId ? { session: found.session, user: toUserRecord(found.user) } : null
+      } catch (error) {
+        if (isImpossibleValue(error)) return null
+        throw error
+      }
     },
     rotateSession: async (rotation) => await statements.rotateSession(rotation) === 1,
     revokeSession: async (revocation) => await statements.revokeSession(revocation) === 1,

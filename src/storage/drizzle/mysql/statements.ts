@@ -23,7 +23,7 @@ export interface MySqlDialect extends Dialect {
   /** A statement that writes. It resolves to all that the server reports about the write. */
   writeResult (build: () => Write<unknown>): Statement<WriteResult>
   /** Runs a write that is written as text. */
-  execute (query: SQL): Promise<WriteResult>
+  executeText (query: SQL): Promise<WriteResult>
 }
 
 type Prepared<Result> = { execute (values: object): Promise<Result> }
@@ -49,7 +49,8 @@ export function mysqlDialect (connection: Connection, tables: Tables, timeout: n
     writeResult: (build) => prepareOnce(() => prepareWrite(build()), runWrite),
     write: (build) => prepareOnce(() => prepareWrite(build()),
       async (statement, values) => (await runWrite(statement, values)).matched),
-    execute: (query) => write(() => connection.execute(query)),
+    execute: (build) => prepareOnce(() => prepareWrite(build()), runWrite),
+    executeText: (query) => write(() => connection.execute(query)),
 
     async updateUser<Row> (query: Write<Row>, email: string) {
       const { matched } = await runWrite(prepareWrite(query), {})
@@ -69,6 +70,8 @@ export function mysqlDialect (connection: Connection, tables: Tables, timeout: n
       const { sqlState = '', errno } = driverError(error) as ServerError
       return /^(22|23|45)/.test(sqlState) || REFUSALS.has(errno)
     },
+    // The server converts such a value instead of refusing it.
+    isImpossibleValue: () => false,
 
     // The application's column may have any collation. The first comparison finds the row by its index.
     emailIs: (email) => and(eq(users.email, email), sql`cast(${users.email} as binary) = cast(${email} as binary)`)!,
@@ -81,7 +84,7 @@ export function mysqlDialect (connection: Connection, tables: Tables, timeout: n
 }
 
 /** The statements that differ because MySQL and MariaDB have no `returning` on updates. */
-export function createMySqlStatements ({ db, tables, readFirst, readAll, write, writeResult, execute }: MySqlDialect) {
+export function createMySqlStatements ({ db, tables, readFirst, readAll, write, writeResult, executeText }: MySqlDialect) {
   const { challenges, budgets } = tables
   const { firstIncrement, increment, firstFailure, failure } = createAssignments(tables)
   const { acceptsBoundAttempt, canBeConsumed, codeFits, isWithinLimits } = createConditions(tables)
@@ -89,7 +92,7 @@ export function createMySqlStatements ({ db, tables, readFirst, readAll, write, 
 
   return {
     // Written as text, because the older code moves to the columns of the newer one, against the order of the table's columns.
-    withdrawCode: ({ id, mac, now }: { id: string, mac: string, now: number }) => execute(sql`update ${challenges} set
+    withdrawCode: ({ id, mac, now }: { id: string, mac: string, now: number }) => executeText(sql`update ${challenges} set
       code_length = if(code_mac = ${mac}, coalesce(previous_length, code_length), code_length),
       expires_at = if(code_mac = ${mac}, coalesce(previous_expires_at, ${now}), expires_at),
       code_mac = if(code_mac = ${mac}, coalesce(previous_mac, ''), code_mac),

@@ -5,7 +5,7 @@ import { shippedMigrations } from '../migrations.ts'
 import { createReturningVerbs } from '../returning.ts'
 import { usersTable, type UsersTableOf } from '../users-table.ts'
 import { budgets, challenges, sessions, users as defaultUsers } from './schema.ts'
-import { pgDialect, sqlStateClass } from './statements.ts'
+import { pgDialect } from './statements.ts'
 
 export { budgets, challenges, sessions, users } from './schema.ts'
 
@@ -72,21 +72,7 @@ export function drizzleStorage (db: PostgresDatabase, options: DrizzleStorageOpt
   const { prepare = true } = options
   const timeout = checkedTimeout(options.timeout ?? 5000)
   const users = usersTable(options.users, defaultUsers)
-  const verbs = createReturningVerbs(pgDialect(onPrimary(db), { challenges, budgets, sessions, users }, { timeout, prepare }))
-
-  return {
-    ...verbs,
-
-    async loadSession (keys) {
-      try {
-        return await verbs.loadSession(keys)
-      } catch (error) {
-        // The column's type cannot hold the ID, such as text in a `uuid` column. So no row has it.
-        if (sqlStateClass(error) === '22') return null
-        throw error
-      }
-    }
-  }
+  return createReturningVerbs(pgDialect(onPrimary(db), { challenges, budgets, sessions, users }, { timeout, prepare }))
 }
 
 /** The handle of the primary. Drizzle's `withReplicas` would send our reads to a replica, which may not know of a logout yet. */

@@ -39,15 +39,18 @@ export function pgDialect (db: Database, tables: Tables, options: { timeout: num
   const dialect: ReturningDialect = {
     db,
     tables,
-    readFirst: (build) => prepareOnce(() => prepare(build()), async (statement, values) => (await run(statement, values))[0]),
+    readFirst: (build) => prepareOnce(() => prepare(build()), (statement, values) => run(statement, values).then((rows) => rows[0])),
     readAll: (build) => prepareOnce(() => prepare(build()), run),
     writeRows: (build) => prepareOnce(() => prepare(build()), run),
     write: (build) => prepareOnce(() => prepare(build().returning({ changed: sql`1` })),
-      async (statement, values) => (await run(statement, values)).length),
+      (statement, values) => run(statement, values).then((rows) => rows.length)),
+    execute: (build) => prepareOnce(() => prepare(build() as unknown as Query<unknown>), run),
     updateUser: async (query) => (await runOnce(query))[0],
     insertUser: async (query) => (await runOnce(query))[0]!,
 
     isRefusal: (error) => ['22', '23'].includes(sqlStateClass(error)),
+    // For example text that is compared with a `uuid` column.
+    isImpossibleValue: (error) => sqlStateClass(error) === '22',
 
     // The application's column may be `citext` or have a nondeterministic collation. The first comparison is for its index.
     emailIs: (address) => and(eq(email, address as string), sql`${email}::text collate "C" = ${address}`)!,
@@ -65,6 +68,6 @@ export function pgDialect (db: Database, tables: Tables, options: { timeout: num
 }
 
 /** The first two characters of PostgreSQL's error code: 22 is a value that a type cannot hold, 23 a violated constraint. */
-export function sqlStateClass (error: unknown): string {
+function sqlStateClass (error: unknown): string {
   return String(driverError(error).code).slice(0, 2)
 }

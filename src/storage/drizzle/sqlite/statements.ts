@@ -36,10 +36,13 @@ export function sqliteDialect (connection: Connection, tables: Tables): Returnin
     writeRows: (build) => prepareOnce(() => prepare(build()), write),
     write: (build) => prepareOnce(() => prepare(build().returning({ changed: sql`1` })),
       async (statement, values) => (await write(statement, values)).length),
+    execute: (build) => dialect.write(build),
     updateUser: async (query) => (await write(prepare(query.returning()), {}))[0],
     insertUser: async (query) => (await write(prepare(query.returning()), {}))[0]!,
 
     isRefusal: (error) => String(driverError(error).code).startsWith('SQLITE_CONSTRAINT'),
+    // SQLite compares values of any types.
+    isImpossibleValue: () => false,
 
     emailIs: (email) => eq(tables.users.email, email),
 
