@@ -44,11 +44,11 @@ export function mysqlDialect (connection: Connection, tables: Tables, timeout: n
   const dialect: MySqlDialect = {
     db,
     tables,
-    readFirst: (build) => prepareOnce(() => prepare(build()), async (statement, values) => (await runRead(statement, values))[0]),
+    readFirst: (build) => prepareOnce(() => prepare(build()), (statement, values) => runRead(statement, values).then((rows) => rows[0])),
     readAll: (build) => prepareOnce(() => prepare(build()), runRead),
     writeResult: (build) => prepareOnce(() => prepareWrite(build()), runWrite),
     write: (build) => prepareOnce(() => prepareWrite(build()),
-      async (statement, values) => (await runWrite(statement, values)).matched),
+      (statement, values) => runWrite(statement, values).then((result) => result.matched)),
     execute: (build) => prepareOnce(() => prepareWrite(build()), runWrite),
     executeText: (query) => write(() => connection.execute(query)),
 

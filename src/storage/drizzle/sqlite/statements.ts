@@ -35,7 +35,7 @@ export function sqliteDialect (connection: Connection, tables: Tables): Returnin
     readAll: (build) => prepareOnce(() => prepare(build()), (statement, values) => statement.all(values)),
     writeRows: (build) => prepareOnce(() => prepare(build()), write),
     write: (build) => prepareOnce(() => prepare(build().returning({ changed: sql`1` })),
-      async (statement, values) => (await write(statement, values)).length),
+      (statement, values) => write(statement, values).then((rows) => rows.length)),
     execute: (build) => dialect.write(build),
     updateUser: async (query) => (await write(prepare(query.returning()), {}))[0],
     insertUser: async (query) => (await write(prepare(query.returning()), {}))[0]!,
