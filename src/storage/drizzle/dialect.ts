@@ -47,10 +47,8 @@ export interface Dialect {
   updateUser<Row> (query: Write<Row>, email: string): Promise<Row | undefined>
   /** Runs an insert of a user with this address, built for this call, and returns the row. */
   insertUser<Row> (query: Write<Row>, email: string): Promise<Row>
-  /** Whether the database refused a row because of a constraint, or of a value that a column cannot hold. */
+  /** Whether the database refused a statement because of a constraint, or because of a value that a column cannot hold. */
   isRefusal (error: unknown): boolean
-  /** Whether reading failed because the type of a column cannot hold the given value, so that no row has it. */
-  isImpossibleValue (error: unknown): boolean
   /** Finds a user by email address, byte by byte. A looser comparison could return one user for the address of another. */
   emailIs (email: string | Placeholder): SQL
   /** Deletes the first `limit` rows that expired before `before`. */

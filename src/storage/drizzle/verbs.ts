@@ -8,7 +8,7 @@ import { missingId, parseId, toUserRecord } from './users-table.ts'
 /** The verbs of the storage contract that are the same in all dialects. */
 export function createVerbs (dialect: Dialect) {
   const statements = createStatements(dialect)
-  const { db, tables: { users }, emailIs, updateUser, insertUser, isRefusal, isImpossibleValue } = dialect
+  const { db, tables: { users }, emailIs, updateUser, insertUser, isRefusal } = dialect
 
   return {
     insertChallenge: async (challenge) => { await statements.insertChallenge(challenge) },
@@ -52,7 +52,8 @@ export function createVerbs (dialect: Dialect) {
         const found = await statements.loadSession({ id, sessionId })
         return found?.session.userId === userId ? { session: found.session, user: toUserRecord(found.user) } : null
       } catch (error) {
-        if (isImpossibleValue(error)) return null
+        // The column cannot hold this ID, such as text in a `uuid` column on PostgreSQL. So no row has it.
+        if (isRefusal(error)) return null
         throw error
       }
     },

@@ -70,8 +70,6 @@ export function mysqlDialect (connection: Connection, tables: Tables, timeout: n
       const { sqlState = '', errno } = driverError(error) as ServerError
       return /^(22|23|45)/.test(sqlState) || REFUSALS.has(errno)
     },
-    // The server converts such a value instead of refusing it.
-    isImpossibleValue: () => false,
 
     // The application's column may have any collation. The first comparison finds the row by its index.
     emailIs: (email) => and(eq(users.email, email), sql`cast(${users.email} as binary) = cast(${email} as binary)`)!,

@@ -49,8 +49,6 @@ export function pgDialect (db: Database, tables: Tables, options: { timeout: num
     insertUser: async (query) => (await runOnce(query))[0]!,
 
     isRefusal: (error) => ['22', '23'].includes(sqlStateClass(error)),
-    // For example text that is compared with a `uuid` column.
-    isImpossibleValue: (error) => sqlStateClass(error) === '22',
 
     // The application's column may be `citext` or have a nondeterministic collation. The first comparison is for its index.
     emailIs: (address) => and(eq(email, address as string), sql`${email}::text collate "C" = ${address}`)!,

@@ -41,8 +41,6 @@ export function sqliteDialect (connection: Connection, tables: Tables): Returnin
     insertUser: async (query) => (await write(prepare(query.returning()), {}))[0]!,
 
     isRefusal: (error) => String(driverError(error).code).startsWith('SQLITE_CONSTRAINT'),
-    // SQLite compares values of any types.
-    isImpossibleValue: () => false,
 
     emailIs: (email) => eq(tables.users.email, email),
 
