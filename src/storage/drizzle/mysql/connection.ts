@@ -58,7 +58,7 @@ export function statementRunner (connection: Connection, timeout: number) {
   }
 
   return {
-    /** Rejects if the write joined a transaction. A rollback would undo a count, and allow an extra guess. */
+    /** Rejects if the write joined a transaction. A rollback would undo a count, and allow an extra attempt. */
     async write (run: Run): Promise<WriteResult> {
       const result = await bounded(unlessDeadlocked(run))
       refuseTransaction(result)

@@ -49,7 +49,7 @@ export interface SQLiteDatabase {
  * short and synchronous, or use a libsql server.
  *
  * A better-sqlite3 handle is one connection. While your application has a transaction open on it, a rollback would also undo our
- * writes, and a lost count would allow an extra guess. So every write rejects during that time, and the response is a 503. A libsql
+ * writes, and a lost count would allow an extra attempt. So every write rejects during that time, and the response is a 503. A libsql
  * client keeps its transactions apart.
  *
  * If the database has replicas (Drizzle's `withReplicas`), only the primary is used. A libsql embedded replica (`syncUrl`) always
