@@ -66,8 +66,8 @@ const except = [
 /** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
 export default {
   mutate: [
-    'src/{core,http,use-cases,services,guards}/**/*.ts', 'src/openapi/{responses,security-schemes}.ts', 'src/errors.ts', 'src/storage/unavailable.ts',
-    'src/storage/drizzle/{sqlite,sqlite-statements,shared}.ts'
+    'src/{core,http,flows,decorators}/**/*.ts', 'src/errors.ts', 'src/storage/fail-closed.ts',
+    'src/storage/drizzle/*.ts', 'src/storage/drizzle/sqlite/{adapter,statements}.ts'
   ],
   plugins: ['./test/mutation/tap-in-process.js'],
   testRunner: 'tap-in-process',

@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm'
 import t from 'tap'
 import { storageConformance } from '../../src/conformance/index.ts'
-import { challenges } from '../../src/storage/drizzle/sqlite.ts'
+import { challenges } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import type { OtpAuthStorage } from '../../src/storage/contract.ts'
 import { openSqlite, type connect } from './sqlite-database.ts'
 

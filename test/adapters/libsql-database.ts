@@ -2,7 +2,7 @@ import { createClient, type Config } from '@libsql/client'
 import { drizzle } from 'drizzle-orm/libsql'
 import { migrate } from 'drizzle-orm/libsql/migrator'
 import type { ConformanceDatabase } from '../../src/conformance/index.ts'
-import { drizzleStorage, migrations, users } from '../../src/storage/drizzle/sqlite.ts'
+import { drizzleStorage, migrations, users } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { temporaryFile } from './sqlite-database.ts'
 
 /** A new database file with several libsql clients, and an adapter on each. */

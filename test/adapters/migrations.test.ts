@@ -9,9 +9,9 @@ import t, { type Test } from 'tap'
 import mysqlConfig from '../../drizzle/mysql.config.ts'
 import pgConfig from '../../drizzle/pg.config.ts'
 import sqliteConfig from '../../drizzle/sqlite.config.ts'
-import { migrations as mysqlMigrations } from '../../src/storage/drizzle/mysql.ts'
-import { migrations as pgMigrations } from '../../src/storage/drizzle/pg.ts'
-import { migrations as sqliteMigrations } from '../../src/storage/drizzle/sqlite.ts'
+import { migrations as mysqlMigrations } from '../../src/storage/drizzle/mysql/adapter.ts'
+import { migrations as pgMigrations } from '../../src/storage/drizzle/pg/adapter.ts'
+import { migrations as sqliteMigrations } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { applicationMigrations, regenerate } from './migrations-helpers.ts'
 
 for (const [dialect, config] of Object.entries({ sqlite: sqliteConfig, pg: pgConfig, mysql: mysqlConfig })) {

@@ -4,7 +4,7 @@ import { drizzle } from 'drizzle-orm/mysql2'
 import { migrate } from 'drizzle-orm/mysql2/migrator'
 import type { Pool } from 'mysql2/promise'
 import t, { type Test } from 'tap'
-import { counters, challenges, drizzleStorage, migrations, sessions } from '../../src/storage/drizzle/mysql.ts'
+import { counters, challenges, drizzleStorage, migrations, sessions } from '../../src/storage/drizzle/mysql/adapter.ts'
 import { createDatabase, attempt, mysqlUrl, newChallenge, newSession, withSetup } from './mysql-database.ts'
 
 const skip = mysqlUrl === undefined ? 'TEST_MYSQL_URL is not set' : false
@@ -111,7 +111,7 @@ t.test('if all connections of the pool are in use, calls reject in bounded time,
   const storage = drizzleStorage(drizzle(pool), { timeout: 200 })
   const taken = await pool.getConnection()
   const started = Date.now()
-  const late = /MySQL gave no answer within 200 ms/
+  const late = /MySQL did not respond within 200 ms/
   await Promise.all([
     t.rejects(storage.insertSession(newSession()), late),
     t.rejects(storage.loadSession({ sessionId: 's', userId: 'u' }), late),

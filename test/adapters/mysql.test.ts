@@ -4,7 +4,7 @@ import { drizzle } from 'drizzle-orm/mysql2'
 import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { storageConformance } from '../../src/conformance/index.ts'
-import { counters, challenges, drizzleStorage, sessions, users, type UsersTable } from '../../src/storage/drizzle/mysql.ts'
+import { counters, challenges, drizzleStorage, sessions, users, type UsersTable } from '../../src/storage/drizzle/mysql/adapter.ts'
 import { createDatabase, attempt, mysqlUrl, newChallenge, newSession, withSetup } from './mysql-database.ts'
 
 const skip = mysqlUrl === undefined ? 'TEST_MYSQL_URL is not set' : false

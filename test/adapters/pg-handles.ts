@@ -5,7 +5,7 @@ import { boolean, getTableConfig, pgTable, text, withReplicas } from 'drizzle-or
 import { drizzle as drizzlePGlite, type PgliteDatabase } from 'drizzle-orm/pglite'
 import pg from 'pg'
 import type { Test } from 'tap'
-import { counters, challenges, drizzleStorage, sessions, users } from '../../src/storage/drizzle/pg.ts'
+import { counters, challenges, drizzleStorage, sessions, users } from '../../src/storage/drizzle/pg/adapter.ts'
 import type { PostgresHandle, ServerDriver, startPGlite, TestPostgres } from './pg-servers.ts'
 
 const failure = { key: 'failures', now: 1_700_000_000_000, window: 1000, lapse: 1000 }
@@ -33,8 +33,8 @@ export function handleCases (t: Test, { client, handles: [db] }: Awaited<ReturnT
     const storage = drizzleStorage(db, { timeout: 100 })
     await t.rejects(db.transaction(async (tx) => {
       await tx.insert(users).values({ email: 'mike@x.io' })
-      await t.rejects(storage.findUser('mike@x.io'), { message: /gave no answer within 100 ms/ })
-      await t.rejects(storage.countFailure(failure), { message: /transaction of the host/ })
+      await t.rejects(storage.findUser('mike@x.io'), { message: /did not respond within 100 ms/ })
+      await t.rejects(storage.countFailure(failure), { message: /transaction of your application/ })
       tx.rollback()
     }), 'the application rolls back')
     const patient = drizzleStorage(db)
@@ -123,7 +123,7 @@ export function serverCases (t: Test, { handles: [db] }: TestPostgres, driver: S
     t.teardown(end)
     const release = await take()
     const users = usersIn('pg_class')
-    await t.rejects(drizzleStorage(narrow, { users, timeout: 100 }).findUser('any'), { message: /gave no answer within 100 ms/ })
+    await t.rejects(drizzleStorage(narrow, { users, timeout: 100 }).findUser('any'), { message: /did not respond within 100 ms/ })
     release()
     await t.rejects(drizzleStorage(narrow, { users }).findUser('any'), { cause: { code: '42703' } }, 'the next call reaches the server')
   })

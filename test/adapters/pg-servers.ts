@@ -11,7 +11,7 @@ import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import postgres from 'postgres'
 import type { ConformanceDatabase } from '../../src/conformance/index.ts'
-import { drizzleStorage, migrations, users } from '../../src/storage/drizzle/pg.ts'
+import { drizzleStorage, migrations, users } from '../../src/storage/drizzle/pg/adapter.ts'
 
 export type PostgresHandle = PgDatabase<PgQueryResultHKT, any, any>
 

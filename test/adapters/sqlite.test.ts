@@ -4,7 +4,7 @@ import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { getTableConfig, integer, sqliteTable, text, withReplicas } from 'drizzle-orm/sqlite-core'
 import t from 'tap'
 import { storageConformance } from '../../src/conformance/index.ts'
-import { counters, challenges, drizzleStorage, sessions, users } from '../../src/storage/drizzle/sqlite.ts'
+import { counters, challenges, drizzleStorage, sessions, users } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { openSqlite } from './sqlite-database.ts'
 
 const now = 1_790_000_000_123

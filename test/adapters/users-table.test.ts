@@ -6,10 +6,12 @@ import { bigint, pgTable, serial, text as pgText, uuid } from 'drizzle-orm/pg-co
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { MongoClient } from 'mongodb'
 import t from 'tap'
-import * as mysql from '../../src/storage/drizzle/mysql.ts'
-import * as pg from '../../src/storage/drizzle/pg.ts'
-import { driverError, missingId, parseId, preparedByCount } from '../../src/storage/drizzle/shared.ts'
-import * as sqlite from '../../src/storage/drizzle/sqlite.ts'
+import * as mysql from '../../src/storage/drizzle/mysql/adapter.ts'
+import * as pg from '../../src/storage/drizzle/pg/adapter.ts'
+import { driverError } from '../../src/storage/drizzle/driver-error.ts'
+import { preparedByCount } from '../../src/storage/drizzle/prepared.ts'
+import { missingId, parseId } from '../../src/storage/drizzle/users-table.ts'
+import * as sqlite from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { mongodbStorage } from '../../src/storage/mongodb/adapter.ts'
 
 t.test('a users table that lacks a column is refused at once, and the error names the column', async (t) => {

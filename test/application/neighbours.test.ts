@@ -14,7 +14,7 @@ import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fas
 import t, { type Test } from 'tap'
 import { z } from 'zod'
 import otpAuth from '../../src/index.ts'
-import { drizzleStorage } from '../../src/storage/drizzle/sqlite.ts'
+import { drizzleStorage } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { buildApp, openDatabase } from '../helpers/app.ts'
 import { Browser, type Answer } from '../helpers/browser.ts'
 

@@ -4,7 +4,7 @@ import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Test } from 'tap'
 import otpAuth, { type OtpAuthEvent, type OtpAuthOptions, type OtpAuthStorage, type OtpEmail } from '../../src/index.ts'
-import { drizzleStorage, migrations } from '../../src/storage/drizzle/sqlite.ts'
+import { drizzleStorage, migrations } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { Browser } from './browser.ts'
 import { leaks, logStream, remember } from './log.ts'
 

@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
 import { STORAGE_VERBS } from '../../src/storage/unavailable.ts'
-import { drizzleStorage } from '../../src/storage/drizzle/sqlite.ts'
+import { drizzleStorage } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import type { OtpAuthStorage } from '../../src/storage/contract.ts'
 import { buildApp, openDatabase, wrongCode } from './app.ts'
 import type { Answer, Browser } from './browser.ts'

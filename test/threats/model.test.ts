@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import type { OtpAuthStorage } from '../../src/index.ts'
-import { drizzleStorage as pgStorage } from '../../src/storage/drizzle/pg.ts'
+import { drizzleStorage as pgStorage } from '../../src/storage/drizzle/pg/adapter.ts'
 import { freshDatabase, skipWithout, type ServerKind } from '../helpers/databases.ts'
 import { seed } from '../helpers/properties.ts'
 import { openStore } from '../helpers/stores.ts'

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { withoutValues } from '../../src/errors.ts'
 import { STORAGE_VERBS } from '../../src/storage/unavailable.ts'
-import { drizzleStorage } from '../../src/storage/drizzle/sqlite.ts'
+import { drizzleStorage } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { buildApp, openDatabase, wrongCode } from '../helpers/app.ts'
 import { costsBetween, holdings, setup, steps, type Context, type Cost, type Step, type Verb, type When } from '../helpers/faults.ts'
 import { logged } from '../helpers/log.ts'

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { START, buildApp, openDatabase, openStorage, withVerbs } from '../helpers/app.ts'
-import { drizzleStorage } from '../../src/storage/drizzle/sqlite.ts'
+import { drizzleStorage } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { logged } from '../helpers/log.ts'
 
 const HOUR_MS = 3600_000

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { drizzleStorage } from '../../src/storage/drizzle/sqlite.ts'
+import { drizzleStorage } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { buildApp, createClock, openDatabase, wrongCode, type TestApp } from '../helpers/app.ts'
 import { Browser, type Requestable } from '../helpers/browser.ts'
 

@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
-import { drizzleStorage, sessions, users } from '../../../src/storage/drizzle/pg.ts'
+import { drizzleStorage, sessions, users } from '../../../src/storage/drizzle/pg/adapter.ts'
 import type { SpecOf, Store } from '../stores.ts'
 
 export async function openStore ({ url, timeout }: SpecOf<'pg'>): Promise<Store> {

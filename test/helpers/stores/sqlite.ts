@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { count, eq } from 'drizzle-orm'
 import { STORAGE_VERBS } from '../../../src/storage/unavailable.ts'
-import { drizzleStorage, sessions, users } from '../../../src/storage/drizzle/sqlite.ts'
+import { drizzleStorage, sessions, users } from '../../../src/storage/drizzle/sqlite/adapter.ts'
 import type { OtpAuthStorage } from '../../../src/storage/contract.ts'
 import { openDatabase } from '../app.ts'
 import type { SpecOf, Store } from '../stores.ts'

@@ -8,7 +8,7 @@ const optionTypes = new Set([
 
 /** Declarations that a user of the package reads. */
 const ours = new RegExp('/fastify-otp-auth/dist/((augmentations|types/\\w+|options/types|client/(client|types)|conformance/index|' +
-  'storage/(contract|mongodb/adapter|drizzle/(sqlite|pg|mysql)))\\.d\\.ts)$')
+  'storage/(contract|mongodb/adapter|drizzle/(sqlite|pg|mysql)/adapter))\\.d\\.ts)$')
 
 /**
  * Finds everything that an editor would show without an explanation: options, methods and exported functions without a comment

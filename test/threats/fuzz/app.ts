@@ -5,7 +5,7 @@ import { deriveKeys } from '../../../src/core/key-derivation.ts'
 import { networkOf } from '../../../src/core/network.ts'
 import { createCounterKeys } from '../../../src/core/counter-keys.ts'
 import otpAuth from '../../../src/index.ts'
-import { drizzleStorage, users } from '../../../src/storage/drizzle/sqlite.ts'
+import { drizzleStorage, users } from '../../../src/storage/drizzle/sqlite/adapter.ts'
 import { createClock, openDatabase } from '../../helpers/app.ts'
 import { createSecrets } from './secrets.ts'
 
