@@ -59,15 +59,15 @@ const except = [
   'onClose waits for a delivery that never ends no longer than deliveryTimeout',
   'the cleanup timer runs, survives a failure, keeps no process alive and is cleared in onClose',
   'a process with nothing else to do ends by itself',
-  'a verb that throws before or after it took effect: 503, nothing let through, no cookie lost, and it works once storage is back',
-  "better-sqlite3 that hands out BigInt, on a host's own users table with integer ids"
+  'when a storage call fails before or after its effect, the response is 503, nobody is let in and the cookie is kept; login works again once storage is back',
+  'better-sqlite3 that returns BigInt keeps the storage contract, with a users table of the application with integer IDs'
 ]
 
 /** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
 export default {
   mutate: [
-    'src/{core,http,use-cases,services,guards}/**/*.ts', 'src/openapi/{responses,security-schemes}.ts', 'src/errors.ts', 'src/storage/unavailable.ts',
-    'src/storage/drizzle/{sqlite,sqlite-statements,shared}.ts'
+    'src/{core,http,flows,decorators}/**/*.ts', 'src/errors.ts', 'src/storage/fail-closed.ts',
+    'src/storage/drizzle/*.ts', 'src/storage/drizzle/sqlite/{adapter,statements}.ts'
   ],
   plugins: ['./test/mutation/tap-in-process.js'],
   testRunner: 'tap-in-process',

@@ -2,6 +2,6 @@ import { defineConfig } from 'drizzle-kit'
 
 export default defineConfig({
   dialect: 'mysql',
-  schema: './src/storage/drizzle/mysql-schema.ts',
+  schema: './src/storage/drizzle/mysql/schema.ts',
   out: './drizzle/mysql'
 })

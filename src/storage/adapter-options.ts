@@ -3,7 +3,7 @@ import { isOptionsObject } from '../core/type-checks.ts'
 import { MAX_TIMER_DELAY } from '../core/with-timeout.ts'
 
 /**
- * Refuses misspelled options and anything that is not an options object, such as a promise. Both would be ignored silently.
+ * Refuses unknown options. Otherwise a misspelled option, or a promise instead of the options, would be ignored silently.
  *
  * @throws TypeError
  */
@@ -18,8 +18,7 @@ export function refuseUnknownNames<Options extends object> (options: Options, kn
 /**
  * Checks the option `timeout` of an adapter.
  *
- * @returns the timeout in milliseconds
- * @throws RangeError unless it is a number from `shortest` to the longest delay of a timer
+ * @throws RangeError if it is not a number from `shortest` to the longest time that a timer can hold
  */
 export function checkedTimeout (timeout: number, shortest = 1): number {
   if (typeof timeout === 'number' && timeout >= shortest && timeout <= MAX_TIMER_DELAY) return timeout

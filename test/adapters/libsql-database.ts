@@ -2,10 +2,10 @@ import { createClient, type Config } from '@libsql/client'
 import { drizzle } from 'drizzle-orm/libsql'
 import { migrate } from 'drizzle-orm/libsql/migrator'
 import type { ConformanceDatabase } from '../../src/conformance/index.ts'
-import { drizzleStorage, migrations, users } from '../../src/storage/drizzle/sqlite.ts'
+import { drizzleStorage, migrations, users } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { temporaryFile } from './sqlite-database.ts'
 
-/** A fresh database file with several libsql clients, an adapter on each. */
+/** A new database file with several libsql clients, and an adapter on each. */
 export async function openLibsql (config: Omit<Config, 'url'> = {}, clients = 4) {
   const { file, remove } = await temporaryFile()
   const databases = Array.from({ length: clients }, () =>

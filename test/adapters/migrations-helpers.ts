@@ -16,7 +16,7 @@ async function temporaryDirectory (t: Test): Promise<string> {
   return directory
 }
 
-/** Lets drizzle-kit write the migration that is missing, if one is, into a copy of those that are shipped. */
+/** Runs drizzle-kit on a copy of the shipped migrations. If a migration is missing, drizzle-kit writes it there. */
 export async function regenerate (t: Test, config: Config): Promise<{ before: string[], after: string[], output: string }> {
   const directory = await temporaryDirectory(t)
   const copy = join(directory, 'migrations')
@@ -25,19 +25,19 @@ export async function regenerate (t: Test, config: Config): Promise<{ before: st
   const before = await list()
 
   const configFile = join(directory, 'config.json')
-  // drizzle-kit takes an absolute `out` for a relative one.
+  // drizzle-kit treats an absolute `out` as a relative path.
   await writeFile(configFile, JSON.stringify({ ...config, out: relative(root, copy) }))
   const { stdout, stderr } = await promisify(execFile)(
     'npx', ['--no-install', 'drizzle-kit', 'generate', '--config', configFile], { cwd: root, env: ownEnvironment() })
   return { before, after: await list(), output: stdout + stderr }
 }
 
-/** A folder of migrations as a host has one, with one that makes the table `host_orders`. */
-export async function hostMigrations (t: Test, when: number): Promise<string> {
+/** A migrations folder of an application, with one migration that creates the table `app_orders`. */
+export async function applicationMigrations (t: Test, when: number): Promise<string> {
   const folder = await temporaryDirectory(t)
   await mkdir(join(folder, 'meta'))
-  await writeFile(join(folder, '0000_orders.sql'), 'create table host_orders (id integer primary key)')
-  // The migrator reads no more of it than the times and the names.
+  await writeFile(join(folder, '0000_orders.sql'), 'create table app_orders (id integer primary key)')
+  // The migrator reads only the times and the names.
   await writeFile(join(folder, 'meta/_journal.json'), JSON.stringify({ entries: [{ idx: 0, when, tag: '0000_orders', breakpoints: true }] }))
   return folder
 }

@@ -8,21 +8,21 @@ const driver6 = "export const resolve = (name, context, next) => next(name === '
 const url = process.env['TEST_MONGODB_URL']
 
 if (url === undefined) {
-  t.test('the driver mongodb 6', { skip: skipWithout('TEST_MONGODB_URL') }, async () => {})
+  t.test('MongoDB with version 6 of the driver', { skip: skipWithout('TEST_MONGODB_URL') }, async () => {})
 } else {
-  // From here on version 6 goes by the driver's name, as where a host has installed that one: for the adapter, too, whose
-  // ObjectIds must be those of the host's driver.
+  // From here on, `mongodb` is version 6, as in an application that installed that version. This includes the adapter, which
+  // must create its ObjectIds with the driver of the application.
   register(`data:text/javascript,${encodeURIComponent(driver6)}`)
   const { MongodbServer } = await import('./mongodb-database.ts')
   const server = new MongodbServer(url)
   t.teardown(() => server.end())
 
-  t.test('the driver in use is mongodb 6', async (t) => {
+  t.test('the driver in use is version 6', async (t) => {
     t.match(createRequire(import.meta.url)('mongodb-6/package.json').version, /^6\./)
     t.ok(server.clients[0] instanceof (await import('mongodb-6')).MongoClient)
   })
 
-  t.test('an application boots and logs in, with ids that the driver made', async (t) => {
+  t.test('an application starts and a user logs in, with an ID that the driver created', async (t) => {
     const { db, storages: [storage], close } = await server.open()
     t.teardown(close)
     const { browser, codeFor } = await buildApp(t, { storage: storage! })
@@ -36,7 +36,7 @@ if (url === undefined) {
     t.match(await anna.get('/me', token), { status: 401 })
   })
 
-  t.test('keeps the storage contract', async (t) => {
+  t.test('the adapter keeps the storage contract', async (t) => {
     storageConformance({ test: (name, run) => { t.test(name, run) }, open: () => server.open(), parallel: 12 })
   })
 }

@@ -3,7 +3,7 @@ import type { Test } from 'tap'
 import type { UserRecord } from '../../src/storage/contract.ts'
 import type { MongodbDatabase, MongodbServer } from './mongodb-database.ts'
 
-/** A document type of a host's: an interface, ids of its own, a column of its own. */
+/** A document type of an application: an interface with its own ID type and its own field. */
 interface Person {
   _id: string
   email: string
@@ -25,7 +25,7 @@ async function made ({ storages: [storage] }: MongodbDatabase, fields: Record<st
   return outcome.user
 }
 
-export function hostCases (t: Test, server: MongodbServer): void {
+export function applicationCases (t: Test, server: MongodbServer): void {
   const withDatabase = (name: string, options: Parameters<MongodbServer['open']>[0], run: (t: Test, database: MongodbDatabase) => Promise<void>) =>
     t.test(name, async (t) => {
       const database = await server.open(options)
@@ -33,16 +33,16 @@ export function hostCases (t: Test, server: MongodbServer): void {
       await run(t, database)
     })
 
-  for (const [what, _id] of [
-    ['text', 'mike'], ['text that reads like an ObjectId', 'a'.repeat(24)], ['text that reads like a number', '42'],
-    ['a number', 42], ['an ObjectId', new ObjectId()], ['made by the driver', undefined]
+  for (const [kind, _id] of [
+    ['text', 'mike'], ['text that looks like an ObjectId', 'a'.repeat(24)], ['text that looks like a number', '42'],
+    ['a number', 42], ['an ObjectId', new ObjectId()], ['created by the driver', undefined]
   ] as const) {
-    withDatabase(`a host's user whose id is ${what} logs in by it`, people, async (t, database) => {
+    withDatabase(`a user of the application whose ID is ${kind} is found by that ID`, people, async (t, database) => {
       const [storage] = database.storages
       const user = await made(database, { _id, username: 'mike' })
       const stored = (await database.db.collection('people').findOne({ email }))!
       t.equal(user.id, String(stored._id))
-      t.equal(storage!.userId(stored), user.id, 'the bare document of the host')
+      t.equal(storage!.userId(stored), user.id, 'the original document of the application')
       t.equal(storage!.userId(user.row), user.id)
       t.strictSame(user.row, { ...stored, id: user.id })
       t.match(user.row, { username: 'mike' })
@@ -52,20 +52,20 @@ export function hostCases (t: Test, server: MongodbServer): void {
     })
   }
 
-  withDatabase('two users whose ids read alike are nobody', people, async (t, { db, storages: [storage] }) => {
+  withDatabase('if two users have IDs with the same text, neither of them is found', people, async (t, { db, storages: [storage] }) => {
     await db.collection<any>('people').insertMany([{ _id: '42', email }, { _id: 42, email: 'anna@x.io' }])
     await storage!.insertSession(session('42'))
     t.equal(await storage!.loadSession({ sessionId: 'session', userId: '42' }), null)
   })
 
-  withDatabase('a user without the flag is unverified, and can be verified', people, async (t, { db, storages: [storage] }) => {
+  withDatabase('a user without the isVerified flag is unverified, and can be verified', people, async (t, { db, storages: [storage] }) => {
     await db.collection('people').insertOne({ email })
     t.equal((await storage!.findUser(email))!.isVerified, false)
     t.equal((await storage!.verifyUser(email))!.isVerified, true)
     t.equal(await storage!.verifyUser(email), null)
   })
 
-  withDatabase("a collision in another unique index of the host's is refused, and the other row left", people, async (t, database) => {
+  withDatabase('a conflict in another unique index refuses the insert and does not change the other document', people, async (t, database) => {
     const { db, storages: [storage] } = database
     await db.collection('people').createIndex({ username: 1 }, { unique: true })
     const other = { email: 'anna@x.io', isVerified: false, username: 'taken' }
@@ -77,13 +77,13 @@ export function hostCases (t: Test, server: MongodbServer): void {
     t.equal(await storage!.verifyUser(email), null)
   })
 
-  withDatabase("a document that the host's validator refuses is refused", undefined, async (t, { db, storages: [storage] }) => {
+  withDatabase('if a validator of the application rejects the document, the insert is refused', undefined, async (t, { db, storages: [storage] }) => {
     await db.collection('otp_users').drop()
     await db.createCollection('otp_users', { validator: { $jsonSchema: { required: ['username'] } } })
     t.match(await storage!.insertUser({ email, fields: {} }), { refused: { code: 121 } })
   })
 
-  withDatabase('fields of the host cannot choose the address or the flag', undefined, async (t, database) => {
+  withDatabase('fields of the application cannot set the email or the isVerified flag', undefined, async (t, database) => {
     const user = await made(database, { email: 'anna@x.io', isVerified: true })
     t.match(user, { email, isVerified: false, row: { email, isVerified: false } })
   })

@@ -6,7 +6,7 @@ import { mongodbStorage } from '../../src/storage/mongodb/adapter.ts'
 
 const now = 1_790_000_000_123
 
-t.test('a server that hangs is answered for after the timeout, by every verb', async (t) => {
+t.test('if the server hangs, storage calls of every kind reject after the timeout', async (t) => {
   const sockets = new Set<Socket>()
   const hanging = createServer((socket) => sockets.add(socket)).listen(0, '127.0.0.1')
   await once(hanging, 'listening')
@@ -30,7 +30,7 @@ t.test('a server that hangs is answered for after the timeout, by every verb', a
   t.ok(Date.now() - from < 3000)
 })
 
-t.test('a server that is gone is an error of the driver', async (t) => {
+t.test('if there is no server, storage calls reject with an error of the driver', async (t) => {
   const client = new MongoClient('mongodb://127.0.0.1:1', { serverSelectionTimeoutMS: 100 })
   t.teardown(() => client.close())
   const storage = mongodbStorage(client.db('otp_auth'))
@@ -40,7 +40,7 @@ t.test('a server that is gone is an error of the driver', async (t) => {
   await t.rejects(storage.ensureIndexes(), refused)
 })
 
-t.test('a timeout out of its bounds is refused', async (t) => {
+t.test('a timeout outside its range is refused', async (t) => {
   const client = new MongoClient('mongodb://127.0.0.1:1')
   for (const timeout of [0, 9, -1, NaN, 2 ** 31]) {
     t.throws(() => mongodbStorage(client.db('otp_auth'), { timeout }), { name: 'RangeError', message: /^timeout must be a number of milliseconds from 10 to 2147483647\. Got / })

@@ -7,13 +7,13 @@ import type { MongodbServer } from './mongodb-database.ts'
 const now = 1_790_000_000_123
 const hour = 3_600_000
 const email = 'mike@x.io'
-const take = { key: 'counter', now, cooldown: 60_000, short: { length: hour, limit: 5 }, long: { length: 24 * hour, limit: 9 } }
+const increment = { key: 'counter', now, cooldown: 60_000, short: { length: hour, limit: 5 }, long: { length: 24 * hour, limit: 9 } }
 const challenge = { id: 'challenge', emailHash: 'emailHash', codeMac: 'mac', codeLength: 6, expiresAt: now + hour, deviceKey: null }
 const session = {
   id: 'session', userId: 'user', seq: 0, rotatedAt: null, createdAt: now, idleExpiresAt: now + hour, expiresAt: now + hour, revokedAt: null
 }
 
-/** What is MongoDB's own: indexes, types, settings of the client. */
+/** Cases for MongoDB only: indexes, types, options of the client. */
 export function serverCases (t: Test, server: MongodbServer, url: string): void {
   const withDatabase = (name: string, client: MongoClient, run: (t: Test, db: Db) => Promise<void>) =>
     t.test(name, async (t) => {
@@ -23,7 +23,7 @@ export function serverCases (t: Test, server: MongodbServer, url: string): void 
     })
   const client = server.clients[0]!
 
-  withDatabase('ensureIndexes may be called by many processes at once, and again', client, async (t, db) => {
+  withDatabase('many processes can call ensureIndexes at the same time, and again later', client, async (t, db) => {
     const storages = server.clients.map((client) => mongodbStorage(client.db(db.databaseName)))
     await Promise.all(Array.from({ length: 10 }, (_, position) => storages[position % storages.length]!.ensureIndexes()))
     await storages[0]!.ensureIndexes()
@@ -36,26 +36,26 @@ export function serverCases (t: Test, server: MongodbServer, url: string): void 
     t.strictSame(await indexes('otp_sessions'), { _id: 'plain', userId: 'plain', idleExpiresAt: 3600 })
   })
 
-  withDatabase("ensureIndexes takes the host's own unique index on the address for it", client, async (t, db) => {
+  withDatabase('if the application has a unique index on the email, ensureIndexes creates no other one', client, async (t, db) => {
     const users = db.collection<{ email: string }>('people')
     await users.createIndex({ email: 1 }, { unique: true, name: 'one_account_each' })
     await mongodbStorage(db, { users }).ensureIndexes()
     t.same((await users.indexes()).map(({ name }) => name), ['_id_', 'one_account_each'])
   })
 
-  withDatabase("a unique index of the host's that spares some addresses is not enough", client, async (t, db) => {
+  withDatabase('if the unique index of the application leaves out some emails, ensureIndexes creates its own', client, async (t, db) => {
     const users = db.collection<{ email: string }>('people')
     await users.createIndex({ email: 1 }, { unique: true, name: 'some', partialFilterExpression: { isVerified: true } })
     await mongodbStorage(db, { users }).ensureIndexes()
     await t.rejects(users.insertMany([{ email }, { email }]), { code: 11000 })
   })
 
-  withDatabase('times are stored as dates, and no key as an ObjectId', client, async (t, db) => {
+  withDatabase('times are stored as dates, and no key is stored as an ObjectId', client, async (t, db) => {
     const storage = mongodbStorage(db)
     await storage.insertChallenge(challenge)
     await storage.renewChallenge({ ...challenge, codeMac: 'mac-2', now })
     await storage.tryCode({ id: 'challenge', emailHash: 'emailHash', macs: ['mac-2'], codeLength: 6, maxAttempts: 5, now })
-    await storage.incrementCounter(take)
+    await storage.incrementCounter(increment)
     await storage.insertSession(session)
     await storage.rotateSession({ id: 'session', seq: 0, now, rotatedBefore: now, idleExpiresAt: now + 1 })
     await storage.revokeSession({ id: 'session', now })
@@ -76,35 +76,35 @@ export function serverCases (t: Test, server: MongodbServer, url: string): void 
     })
   })
 
-  withDatabase('values that look like operators or field names are values', client, async (t, db) => {
+  withDatabase('values that look like operators or field names are treated as values', client, async (t, db) => {
     const storage = mongodbStorage(db)
-    const odd = { ...challenge, emailHash: '$codeMac', codeMac: '$subject', deviceKey: '$_id' }
+    const odd = { ...challenge, emailHash: '$codeMac', codeMac: '$emailHash', deviceKey: '$_id' }
     await storage.insertChallenge(odd)
     t.equal(await storage.renewChallenge({ ...odd, now }), true)
-    t.match(await storage.findChallenge('challenge'), { ...odd, previousMac: '$subject' })
-    const guess = { id: 'challenge', emailHash: '$codeMac', codeLength: 6, maxAttempts: 5, now }
-    t.match(await storage.tryCode({ ...guess, macs: ['$codeMac', '$previousMac'] }), { accepted: false })
-    t.match(await storage.tryCode({ ...guess, macs: ['$subject'] }), { accepted: true })
+    t.match(await storage.findChallenge('challenge'), { ...odd, previousMac: '$emailHash' })
+    const attempt = { id: 'challenge', emailHash: '$codeMac', codeLength: 6, maxAttempts: 5, now }
+    t.match(await storage.tryCode({ ...attempt, macs: ['$codeMac', '$previousMac'] }), { accepted: false })
+    t.match(await storage.tryCode({ ...attempt, macs: ['$emailHash'] }), { accepted: true })
   })
 
-  withDatabase('two prefixes are two storages', client, async (t, db) => {
+  withDatabase('storages with different prefixes are separate', client, async (t, db) => {
     await mongodbStorage(db, { prefix: 'one_' }).insertSession(session)
     t.equal((await mongodbStorage(db, { prefix: 'one_' }).listSessions({ userId: 'user', now })).length, 1)
     t.equal((await mongodbStorage(db, { prefix: 'two_' }).listSessions({ userId: 'user', now })).length, 0)
   })
 
-  withDatabase('an insert that fails for another reason than a duplicate rejects', client, async (t, db) => {
-    await db.createCollection('otp_counters', { validator: { $jsonSchema: { required: ['nothing of ours'] } } })
-    await t.rejects(mongodbStorage(db).incrementCounter(take), { code: 121 })
+  withDatabase('an insert that fails for another reason than a duplicate key rejects', client, async (t, db) => {
+    await db.createCollection('otp_counters', { validator: { $jsonSchema: { required: ['a field that we do not have'] } } })
+    await t.rejects(mongodbStorage(db).incrementCounter(increment), { code: 121 })
   })
 
   for (const bson of [{ useBigInt64: true }, { promoteLongs: false, promoteValues: false }]) {
-    t.test(`numbers are numbers where the client is set to ${JSON.stringify(bson)}`, async (t) => {
+    t.test(`numbers are returned as numbers with the client options ${JSON.stringify(bson)}`, async (t) => {
       const odd = new MongoClient(url, bson)
       const db = odd.db(`otp_auth_${randomUUID()}`)
       t.teardown(async () => { await db.dropDatabase(); await odd.close() })
       const storage = mongodbStorage(db)
-      await storage.incrementCounter(take)
+      await storage.incrementCounter(increment)
       t.strictSame(await storage.countFailure({ key: 'counter', now, window: hour, lapse: hour }), { inWindow: 2, consecutive: 1 })
       t.match(await storage.readCounter('counter'), { shortCount: 1, longCount: 2, lastAt: now })
       await storage.insertSession(session)
@@ -113,7 +113,7 @@ export function serverCases (t: Test, server: MongodbServer, url: string): void 
   }
 
   for (const bson of [{ raw: true }, { promoteValues: false }]) {
-    t.test(`users are read whole where the client is set to ${JSON.stringify(bson)}`, async (t) => {
+    t.test(`users are read completely with the client options ${JSON.stringify(bson)}`, async (t) => {
       const odd = new MongoClient(url, bson)
       const db = odd.db(`otp_auth_${randomUUID()}`)
       t.teardown(async () => { await client.db(db.databaseName).dropDatabase(); await odd.close() })
@@ -129,7 +129,7 @@ export function serverCases (t: Test, server: MongodbServer, url: string): void 
     })
   }
 
-  t.test('every command reads from the primary, waits for a majority, has a time limit and compares addresses exactly', async (t) => {
+  t.test('every command reads from the primary, waits for a majority, has a time limit and compares emails exactly', async (t) => {
     const careless = new MongoClient(url, { readPreference: 'secondaryPreferred', w: 1, monitorCommands: true })
     const db = careless.db(`otp_auth_${randomUUID()}`)
     t.teardown(async () => { await db.dropDatabase(); await careless.close() })
@@ -144,7 +144,7 @@ export function serverCases (t: Test, server: MongodbServer, url: string): void 
     await storage.consumeCode({ emailHash: 'emailHash', macs: ['mac'], maxAttempts: 5, now })
     await storage.findChallenge('challenge')
     await storage.hasLiveChallenge({ emailHash: 'emailHash', codeLength: 6, maxAttempts: 5, now })
-    await storage.incrementCounter(take)
+    await storage.incrementCounter(increment)
     await storage.decrementCounter({ key: 'counter', takenAt: now, cooldown: true, counts: true })
     await storage.countFailure({ key: 'counter', now, window: hour, lapse: hour })
     await storage.resetConsecutiveFailures('counter')

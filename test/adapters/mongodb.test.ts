@@ -2,7 +2,7 @@ import t from 'tap'
 import { storageConformance } from '../../src/conformance/index.ts'
 import { skipWithout } from '../helpers/requirements.ts'
 import { MongodbServer } from './mongodb-database.ts'
-import { hostCases } from './mongodb-host.ts'
+import { applicationCases } from './mongodb-host.ts'
 import { serverCases } from './mongodb-server.ts'
 
 const url = process.env['TEST_MONGODB_URL']
@@ -13,13 +13,13 @@ if (url === undefined) {
   const server = new MongodbServer(url)
   t.teardown(() => server.end())
 
-  hostCases(t, server)
+  applicationCases(t, server)
   serverCases(t, server, url)
-  t.test('keeps the storage contract', async (t) => {
+  t.test('the adapter keeps the storage contract', async (t) => {
     storageConformance({
       test: (name, run) => { t.test(name, run) },
       open: () => server.open(),
-      // The server that stands in for a genuine one is slow where many inserts collide.
+      // The test server in place of a real MongoDB is slow when many inserts conflict.
       parallel: 20
     })
   })

@@ -2,19 +2,19 @@ import { drizzle } from 'drizzle-orm/mysql2'
 import { migrate } from 'drizzle-orm/mysql2/migrator'
 import { createPool, type Pool, type PoolOptions } from 'mysql2/promise'
 import { randomBytes, randomUUID } from 'node:crypto'
-import { migrations } from '../../src/storage/drizzle/mysql.ts'
+import { migrations } from '../../src/storage/drizzle/mysql/adapter.ts'
 import type { BoundAttempt, NewChallenge, Session } from '../../src/storage/contract.ts'
 
 export const mysqlUrl = process.env['TEST_MYSQL_URL']
 
 export interface TestDatabase {
   url: string
-  /** A pool of its own at each call, closed with the database. */
+  /** Each call creates a new pool, which is closed with the database. */
   pool (options?: PoolOptions): Pool
   close (): Promise<void>
 }
 
-/** A fresh database on the server of `TEST_MYSQL_URL`, with our migrations run; its user must be allowed to make one. */
+/** Creates a database with our tables on the server of `TEST_MYSQL_URL`. The user of that URL must be allowed to create databases. */
 export async function createDatabase (): Promise<TestDatabase> {
   const name = `otp_auth_test_${randomBytes(6).toString('hex')}`
   const pools: Pool[] = []
@@ -25,7 +25,7 @@ export async function createDatabase (): Promise<TestDatabase> {
     return made
   }
   const server = createPool({ uri: mysqlUrl!, connectionLimit: 1 })
-  // A default collation that folds as much as any: nothing of ours may lean on the database's.
+  // This default collation treats many different texts as equal. The adapter must not depend on it.
   await server.query(`create database ${name} character set utf8mb4 collate utf8mb4_general_ci`)
   await migrate(drizzle(pool()), migrations)
   return {
@@ -39,7 +39,7 @@ export async function createDatabase (): Promise<TestDatabase> {
   }
 }
 
-/** A pool whose every connection first runs a statement. */
+/** A pool in which each new connection first runs this statement. */
 export function withSetup (pool: Pool, statement: string): Pool {
   pool.pool.on('connection', (connection) => { connection.query(statement) })
   return pool
@@ -51,7 +51,7 @@ export function newChallenge (challenge: Partial<NewChallenge> = {}): NewChallen
   }
 }
 
-export function guess (challenge: { id?: string, emailHash: string, codeMac: string }): BoundAttempt {
+export function attempt (challenge: { id?: string, emailHash: string, codeMac: string }): BoundAttempt {
   return { id: challenge.id ?? '', emailHash: challenge.emailHash, macs: [challenge.codeMac], codeLength: 6, maxAttempts: 5, now: Date.now() }
 }
 

@@ -5,14 +5,14 @@ import { boolean, getTableConfig, pgTable, text, withReplicas } from 'drizzle-or
 import { drizzle as drizzlePGlite, type PgliteDatabase } from 'drizzle-orm/pglite'
 import pg from 'pg'
 import type { Test } from 'tap'
-import { counters, challenges, drizzleStorage, sessions, users } from '../../src/storage/drizzle/pg.ts'
+import { counters, challenges, drizzleStorage, sessions, users } from '../../src/storage/drizzle/pg/adapter.ts'
 import type { PostgresHandle, ServerDriver, startPGlite, TestPostgres } from './pg-servers.ts'
 
 const failure = { key: 'failures', now: 1_700_000_000_000, window: 1000, lapse: 1000 }
 
 const empty = (db: PostgresHandle) => db.execute(sql`truncate otp_users, otp_counters, otp_sessions`)
 
-/** A cache for every query, which notes what it is asked. */
+/** A cache for every query, which records its calls. */
 class EagerCache extends Cache {
   asked: string[] = []
   changed: unknown[] = []
@@ -26,20 +26,20 @@ class EagerCache extends Cache {
   override async onMutate ({ tables }: MutationOption) { this.changed.push(tables) }
 }
 
-/** What a storage makes of the handle that the host gives it; cases that need no real server. */
+/** Cases about the handle that the application passes. They need no real server. */
 export function handleCases (t: Test, { client, handles: [db] }: Awaited<ReturnType<typeof startPGlite>>) {
-  t.test('inside a transaction of the host PGlite answers in bounded time', async (t) => {
+  t.test('inside a transaction of the application, calls on PGlite reject in bounded time', async (t) => {
     await empty(db)
     const storage = drizzleStorage(db, { timeout: 100 })
     await t.rejects(db.transaction(async (tx) => {
       await tx.insert(users).values({ email: 'mike@x.io' })
-      await t.rejects(storage.findUser('mike@x.io'), { message: /gave no answer within 100 ms/ })
-      await t.rejects(storage.countFailure(failure), { message: /transaction of the host/ })
+      await t.rejects(storage.findUser('mike@x.io'), { message: /did not respond within 100 ms/ })
+      await t.rejects(storage.countFailure(failure), { message: /transaction of your application/ })
       tx.rollback()
-    }), 'rolled back by the host')
+    }), 'the application rolls back')
     const patient = drizzleStorage(db)
     t.equal(await patient.findUser('mike@x.io'), null)
-    t.match(await patient.readCounter(failure.key), { longCount: 1, consecutiveFailures: 1 }, 'what was given up is counted late')
+    t.match(await patient.readCounter(failure.key), { longCount: 1, consecutiveFailures: 1 }, 'the call that was given up is counted later')
   })
 
   t.test('reads go to the primary', async (t) => {
@@ -54,7 +54,7 @@ export function handleCases (t: Test, { client, handles: [db] }: Awaited<ReturnT
     t.same(await storage.listSessions({ userId: 'none', now: 0 }), [])
   })
 
-  t.test('no read is answered by a cache', async (t) => {
+  t.test('our reads never use a cache', async (t) => {
     await empty(db)
     const cache = new EagerCache()
     const cached = drizzlePGlite({ client, cache })
@@ -72,17 +72,17 @@ export function handleCases (t: Test, { client, handles: [db] }: Awaited<ReturnT
     await storage.loadSession({ sessionId: 'none', userId: 'none' })
     await storage.listSessions({ userId: 'none', now: 0 })
     t.equal(cache.asked.length, 1)
-    t.same(cache.changed, [['otp_users'], ['otp_counters']], 'the host hears of our writes')
+    t.same(cache.changed, [['otp_users'], ['otp_counters']], 'the cache of the application is told about our writes')
   })
 
-  t.test('statements that are not kept prepared do the same', async (t) => {
+  t.test('with prepare: false, statements work the same', async (t) => {
     await empty(db)
     const storage = drizzleStorage(db, { prepare: false })
     t.same(await storage.countFailure(failure), { inWindow: 1, consecutive: 1 })
     t.match(await storage.readCounter(failure.key), { consecutiveFailures: 1 })
   })
 
-  t.test('the shipped migrations make the columns and indexes of the schema', async (t) => {
+  t.test('the shipped migrations create the columns and indexes of the schema', async (t) => {
     for (const table of [users, challenges, counters, sessions]) {
       const { name, columns, indexes } = getTableConfig(table)
       const made = await db.select({ name: sql<string>`column_name` }).from(sql`information_schema.columns`)
@@ -93,42 +93,42 @@ export function handleCases (t: Test, { client, handles: [db] }: Awaited<ReturnT
     }
   })
 
-  t.test('a single client is refused, for its transactions would be ours', async (t) => {
+  t.test('a single client is refused, because our statements would run in its transactions', async (t) => {
     t.throws(() => drizzleStorage(drizzlePg({ client: new pg.Client() })), { name: 'TypeError', message: /pg\.Pool/ })
   })
 
-  t.test('a timeout out of its bounds is refused', async (t) => {
+  t.test('a timeout outside its range is refused', async (t) => {
     for (const timeout of [0, -1, NaN, Infinity, 2 ** 31]) {
       t.throws(() => drizzleStorage(db, { timeout }), { name: 'RangeError', message: /timeout/ })
     }
   })
 }
 
-/** What needs a real server: several connections. */
+/** Cases that need a real server with several connections. */
 export function serverCases (t: Test, { handles: [db] }: TestPostgres, driver: ServerDriver) {
-  t.test('a count survives the transaction of the host that is rolled back', async (t) => {
+  t.test('a rollback by the application does not undo a count', async (t) => {
     await empty(db)
     const storage = drizzleStorage(db)
     await t.rejects(db.transaction(async (tx) => {
       await tx.insert(users).values({ email: 'mike@x.io' })
       t.same(await storage.countFailure(failure), { inWindow: 1, consecutive: 1 })
       tx.rollback()
-    }), 'rolled back by the host')
+    }), 'the application rolls back')
     t.equal(await storage.findUser('mike@x.io'), null)
     t.match(await storage.readCounter(failure.key), { longCount: 1, consecutiveFailures: 1 })
   })
 
-  t.test('with every connection taken it answers in bounded time', async (t) => {
+  t.test('if all connections are in use, calls reject in bounded time', async (t) => {
     const { db: narrow, take, end } = driver.single()
     t.teardown(end)
-    const giveBack = await take()
+    const release = await take()
     const users = usersIn('pg_class')
-    await t.rejects(drizzleStorage(narrow, { users, timeout: 100 }).findUser('any'), { message: /gave no answer within 100 ms/ })
-    giveBack()
-    await t.rejects(drizzleStorage(narrow, { users }).findUser('any'), { cause: { code: '42703' } }, 'asked again, the server answers')
+    await t.rejects(drizzleStorage(narrow, { users, timeout: 100 }).findUser('any'), { message: /did not respond within 100 ms/ })
+    release()
+    await t.rejects(drizzleStorage(narrow, { users }).findUser('any'), { cause: { code: '42703' } }, 'the next call reaches the server')
   })
 
-  t.test('storages that share a connection do not share their statements\' names', async (t) => {
+  t.test('storages that share a connection use different statement names', async (t) => {
     const { db: narrow, end } = driver.single()
     t.teardown(end)
     for (const name of ['ours', 'theirs']) {
@@ -141,7 +141,7 @@ export function serverCases (t: Test, { handles: [db] }: TestPostgres, driver: S
     }
   })
 
-  t.test('the server keeps statements prepared, or none where the host says so', async (t) => {
+  t.test('the server keeps statements prepared, unless prepare is false', async (t) => {
     for (const prepare of [true, false]) {
       const { db: narrow, end } = driver.single()
       await narrow.execute(sql`create temporary table ours (id text primary key, email text not null unique, is_verified boolean not null)`)
@@ -154,13 +154,13 @@ export function serverCases (t: Test, { handles: [db] }: TestPostgres, driver: S
     }
   })
 
-  t.test('a column that compares other than bytes hands over nobody', async (t) => {
+  t.test('a column with a loose collation does not return another user', async (t) => {
     await db.execute(sql`create collation loose (provider = icu, locale = 'und-u-ks-level1', deterministic = false)`)
     await db.execute(sql`create table loose_users (id text primary key, email text collate loose not null unique, is_verified boolean not null)`)
     await db.execute(sql`insert into loose_users values ('1', 'miké@x.io', false)`)
     const storage = drizzleStorage(db, { users: usersIn('loose_users') })
     t.equal((await db.execute(sql`select from loose_users where email = 'Mike@x.io'`) as { rowCount?: number, count?: number })[
-      driver.name === 'postgres.js' ? 'count' : 'rowCount'], 1, 'the column takes both for one')
+      driver.name === 'postgres.js' ? 'count' : 'rowCount'], 1, 'the column treats both as equal')
     t.equal(await storage.findUser('mike@x.io'), null)
     t.equal(await storage.verifyUser('mike@x.io'), null)
     t.match(await storage.insertUser({ email: 'mike@x.io', fields: {} }), { refused: { code: '23505' } })

@@ -2,12 +2,12 @@ import { sql } from 'drizzle-orm'
 import { bigint, bigserial, boolean, pgTable, serial, text, timestamp, uuid, type PgColumnBuilderBase } from 'drizzle-orm/pg-core'
 import { randomBytes } from 'node:crypto'
 import type { Test } from 'tap'
-import { users, drizzleStorage, type UsersTable } from '../../src/storage/drizzle/pg.ts'
+import { users, drizzleStorage, type UsersTable } from '../../src/storage/drizzle/pg/adapter.ts'
 import type { TestPostgres } from './pg-servers.ts'
 
 const uuidOfNobody = 'a9a8a7a6-0000-4000-8000-000000000000'
 
-/** Id columns of hosts: how Drizzle and how PostgreSQL names them, and ids that no row has or can have. */
+/** ID columns of applications, for Drizzle and for PostgreSQL, and IDs that no row has or can have. */
 const ids: Record<string, { column: PgColumnBuilderBase, type: string, nobody: string[] }> = {
   serial: {
     column: serial('user_no').primaryKey(),
@@ -41,10 +41,10 @@ const ids: Record<string, { column: PgColumnBuilderBase, type: string, nobody: s
   }
 }
 
-/** Users tables of a host's own. */
-export function hostCases (t: Test, { handles: [db] }: TestPostgres) {
+/** Cases about users tables of the application. */
+export function applicationCases (t: Test, { handles: [db] }: TestPostgres) {
   for (const [name, { column, type, nobody }] of Object.entries(ids)) {
-    t.test(`a host's users with an id of type ${name}`, async (t) => {
+    t.test(`a users table of the application with IDs of type ${name} works`, async (t) => {
       const tableName = `people_${randomBytes(4).toString('hex')}`
       await db.execute(sql.raw(`create table ${tableName} (user_no ${type}, mail text not null unique,
         proven boolean not null default false, username text unique)`))
@@ -64,10 +64,10 @@ export function hostCases (t: Test, { handles: [db] }: TestPostgres) {
       t.equal(storage.userId(user.row), user.id)
 
       t.match(await insert('mike@x.io', 'other'), { refused: { code: '23505' } })
-      t.match(await insert('zoe@x.io', 'mike'), { refused: { code: '23505' } }, 'a second unique column collides')
+      t.match(await insert('zoe@x.io', 'mike'), { refused: { code: '23505' } }, 'a second unique column conflicts')
       t.equal(await storage.findUser('zoe@x.io'), null)
       t.equal(await storage.verifyUser('zoe@x.io'), null)
-      t.same(await storage.findUser('mike@x.io'), user, 'and nobody else was touched')
+      t.same(await storage.findUser('mike@x.io'), user, 'no other user was changed')
 
       const session = {
         id: `session of ${tableName}`,
@@ -84,12 +84,12 @@ export function hostCases (t: Test, { handles: [db] }: TestPostgres) {
       for (const userId of nobody) {
         const sessionId = `${session.id}: ${userId}`.replace('\0', '')
         await storage.insertSession({ ...session, id: sessionId, userId: userId.replace('\0', '') })
-        t.equal(await storage.loadSession({ sessionId, userId }), null, `nobody is ${JSON.stringify(userId)}`)
+        t.equal(await storage.loadSession({ sessionId, userId }), null, `no user has the ID ${JSON.stringify(userId)}`)
       }
     })
   }
 
-  t.test('values that the host makes at each update are fresh', async (t) => {
+  t.test('$onUpdate columns of the application get a new value at each update', async (t) => {
     await db.execute(sql`create table dated (id text primary key, email text not null unique,
       is_verified boolean not null, updated_at timestamp)`)
     let year = 2000
@@ -107,13 +107,13 @@ export function hostCases (t: Test, { handles: [db] }: TestPostgres) {
     t.match(await storage.verifyUser('zoe@x.io'), { row: { updatedAt: new Date(Date.UTC(2002, 0)) } })
   })
 
-  t.test('what is no violated constraint rejects', async (t) => {
+  t.test('an error that is not a constraint violation rejects', async (t) => {
     const storage = drizzleStorage(db, { users: pgTable('no_such_table', { id: text(), email: text().notNull(), isVerified: boolean().notNull() }) })
     await t.rejects(storage.insertUser({ email: 'mike@x.io', fields: {} }), { cause: { code: '42P01' } })
     await t.rejects(storage.loadSession({ sessionId: 'any', userId: 'any' }), { cause: { code: '42P01' } })
   })
 
-  t.test('upper case is looked for in ASCII letters alone', async (t) => {
+  t.test('only ASCII letters count as upper case in the check for mixed-case emails', async (t) => {
     await db.execute(sql`truncate otp_users`)
     const storage = drizzleStorage(db)
     await db.insert(users).values({ email: 'Émile@x.io' })

@@ -11,33 +11,33 @@ import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import postgres from 'postgres'
 import type { ConformanceDatabase } from '../../src/conformance/index.ts'
-import { drizzleStorage, migrations, users } from '../../src/storage/drizzle/pg.ts'
+import { drizzleStorage, migrations, users } from '../../src/storage/drizzle/pg/adapter.ts'
 
 export type PostgresHandle = PgDatabase<PgQueryResultHKT, any, any>
 
-/** A database with our tables, on one of the drivers. */
+/** A database with our tables, through one of the drivers. */
 export interface TestPostgres {
-  /** Handles on it, each with a connection or a pool of its own. */
+  /** Its handles, each with its own connection or pool. */
   handles: readonly [PostgresHandle, ...PostgresHandle[]]
   end (): Promise<void>
 }
 
-/** A driver that speaks to a real server. */
+/** A driver for a real server. */
 export interface ServerDriver {
   name: string
   start (): Promise<TestPostgres>
-  /** A handle with a single connection, and a way to take that one. */
+  /** A handle with a single connection, which can be taken. */
   single (): SingleConnection
 }
 
 export interface SingleConnection {
   db: PostgresHandle
-  /** Takes the connection. @returns what gives it back */
+  /** Takes the connection. @returns a function that releases it */
   take (): Promise<() => void>
   end (): Promise<void>
 }
 
-/** PostgreSQL in this process: it needs no server, and has but one connection. */
+/** PostgreSQL in this process. It needs no server and has only one connection. */
 export async function startPGlite (): Promise<TestPostgres & { client: PGlite }> {
   const client = new PGlite()
   const db = drizzlePGlite({ client })
@@ -107,12 +107,12 @@ export const postgresJs = (url: string): ServerDriver => {
   }
 }
 
-/** One of the conformance suite's empty databases: a server is started once and emptied for each case. */
+/** An empty database for the conformance suite. The server is started once, and the tables are emptied for each case. */
 export async function openEmpty ({ handles }: TestPostgres): Promise<ConformanceDatabase> {
   const [db] = handles
   await db.execute(sql`truncate otp_users, otp_challenges, otp_counters, otp_sessions`)
   return {
-    // A race on a busy machine may take its time.
+    // A race on a busy machine takes time.
     storages: handles.map((handle) => drizzleStorage(handle, { timeout: 60_000 })),
     async insertUserRow (user) {
       const [row] = await db.insert(users).values(user).returning()
@@ -122,7 +122,7 @@ export async function openEmpty ({ handles }: TestPostgres): Promise<Conformance
   }
 }
 
-/** A database of its own on a server that others may use too. */
+/** Creates a database on a server that others can also use. */
 export async function createDatabase (url: string): Promise<{ name: string, url: string, drop: () => Promise<void> }> {
   const name = `otp_auth_${randomBytes(8).toString('hex')}`
   const run = async (statement: string) => {

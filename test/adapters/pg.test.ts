@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { storageConformance } from '../../src/conformance/index.ts'
 import { skipWithout } from '../helpers/requirements.ts'
-import { hostCases } from './pg-host.ts'
+import { applicationCases } from './pg-host.ts'
 import { handleCases, serverCases } from './pg-handles.ts'
 import { nodePostgres, openEmpty, postgresJs, startPGlite, type TestPostgres } from './pg-servers.ts'
 
@@ -11,23 +11,23 @@ t.test('PGlite', async (t) => {
   const server = await startPGlite()
   t.teardown(server.end)
   conformance(t, server, 30)
-  hostCases(t, server)
+  applicationCases(t, server)
   handleCases(t, server)
 })
 
 for (const driver of url === undefined ? [] : [nodePostgres(url), postgresJs(url)]) {
-  t.test(`a server through ${driver.name}`, async (t) => {
+  t.test(`PostgreSQL with ${driver.name}`, async (t) => {
     const server = await driver.start()
     t.teardown(server.end)
     conformance(t, server)
-    hostCases(t, server)
+    applicationCases(t, server)
     serverCases(t, server, driver)
   })
 }
-if (url === undefined) t.test('a server through node-postgres and postgres.js', { skip: skipWithout('TEST_POSTGRES_URL') }, () => {})
+if (url === undefined) t.test('PostgreSQL with node-postgres and postgres.js', { skip: skipWithout('TEST_POSTGRES_URL') }, () => {})
 
 function conformance (t: Test, server: TestPostgres, parallel?: number) {
-  t.test('keeps the storage contract', async (t) => {
+  t.test('the adapter keeps the storage contract', async (t) => {
     storageConformance({ test: (name, run) => { t.test(name, run) }, open: () => openEmpty(server), parallel })
   })
 }

@@ -7,15 +7,15 @@ import { drizzle as drizzlePGlite } from 'drizzle-orm/pglite'
 import type { RowDataPacket } from 'mysql2'
 import type { Pool as MysqlPool } from 'mysql2/promise'
 import type pg from 'pg'
-import { drizzleStorage as mysqlStorage } from '../../src/storage/drizzle/mysql.ts'
-import { drizzleStorage as pgStorage } from '../../src/storage/drizzle/pg.ts'
-import { drizzleStorage as sqliteStorage } from '../../src/storage/drizzle/sqlite.ts'
+import { drizzleStorage as mysqlStorage } from '../../src/storage/drizzle/mysql/adapter.ts'
+import { drizzleStorage as pgStorage } from '../../src/storage/drizzle/pg/adapter.ts'
+import { drizzleStorage as sqliteStorage } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { fill, statementsOf, type Access, type Explain } from './plans-verbs.ts'
 import type { connect } from './sqlite-database.ts'
 
 export interface Statement { sql: string, params: unknown[] }
 
-/** Writes down what Drizzle sends, with the values that it sends. */
+/** Records the statements that Drizzle sends, with their values. */
 class Recorder implements Logger {
   readonly sent: Statement[] = []
   logQuery (sql: string, params: unknown[]) { this.sent.push({ sql, params }) }
@@ -39,7 +39,7 @@ export function explainSqlite (client: SqliteClient): Explain<Statement> {
     client.prepare<unknown[], { detail: string }>(`explain query plan ${sql}`).all(...params).flatMap(({ detail }) => {
       const [, way, table] = /^(SCAN|SEARCH) (\S+)/.exec(detail) ?? []
       if (way === undefined) return []
-      // An automatic index is made for this one statement, out of a scan. A scan may be one of a whole index.
+      // SQLite creates an automatic index for one statement by a scan. A scan can also be one of a whole index.
       const entered = way === 'SEARCH' && !detail.includes('AUTOMATIC')
       return [{ table: table!, index: entered ? / USING (?:COVERING )?INDEX (\S+)/.exec(detail)?.[1] ?? 'primary key' : null }]
     })
@@ -52,7 +52,7 @@ export async function fillPg (run: Run, rows?: number): Promise<void> {
   await run('analyze')
 }
 
-/** What `explain (format json)` says of a step; those below it are in `Plans`. */
+/** A step in the output of `explain (format json)`. The steps below it are in `Plans`. */
 interface PgNode {
   'Node Type': string
   'Relation Name'?: string
@@ -67,10 +67,10 @@ export function pgStatements (client: pg.Pool | PGlite) {
   return statementsOf(pgStorage(db), logger.sent)
 }
 
-/** PostgreSQL plans a prepared statement for the values of its first runs, and may then settle on one plan for all values. */
+/** PostgreSQL plans the first runs of a prepared statement for their values. Later it can use one plan for all values. */
 export const pgPlans = ['force_custom_plan', 'force_generic_plan'] as const
 
-/** @param run runs on one connection */
+/** @param run runs a statement, always on the same connection */
 export function explainPg (run: Run, plans: typeof pgPlans[number]): Explain<Statement> {
   let prepared = 0
   return async ({ sql, params }) => {
@@ -89,14 +89,14 @@ function pgLiteral (value: unknown): string {
 
 function accessesOf (node: PgNode, table = node['Relation Name']): Access[] {
   const below = (node.Plans ?? []).flatMap((each) => accessesOf(each, each['Relation Name'] ?? table))
-  // A bitmap of rows is made by the index scan below, which has no table's name.
+  // The index scan below creates the bitmap, and it does not name the table.
   if (!node['Node Type'].endsWith('Scan') || node['Node Type'] === 'Bitmap Heap Scan') return below
-  // Without a condition an index is read from one end to the other.
+  // Without a condition, the whole index is read.
   return [{ table: table!, index: node['Index Cond'] === undefined ? null : node['Index Name']! }, ...below]
 }
 
 export async function fillMysql (pool: MysqlPool): Promise<void> {
-  // MySQL and MariaDB both have it, unlike MariaDB's sequences, and neither limits it, unlike recursion.
+  // This works in MySQL and MariaDB, unlike sequences, which only MariaDB has, and it has no limit, unlike recursion.
   const digits = 'select 0 as d union all select 1 union all select 2 union all select 3 union all select 4 union all select 5 union all select 6 union all select 7 union all select 8 union all select 9'
   const numbers = (count: number) => `(with digits as (${digits})
     select 1 + a.d + 10 * b.d + 100 * c.d + 1000 * d.d + 10000 * e.d + 100000 * f.d as n
@@ -112,7 +112,7 @@ export function mysqlStatements (pool: MysqlPool) {
 
 export function explainMysql (pool: MysqlPool): Explain<Statement> {
   return async ({ sql, params }) => {
-    // An insert of values reads nothing but the unique keys; the server says `ALL` of it all the same.
+    // An insert of values reads only the unique keys, but the server reports `ALL`.
     if (sql.startsWith('insert ')) return []
     const [plan] = await pool.query<RowDataPacket[]>(`explain ${sql}`, params)
     return plan.map(({ table, type, key }) => ({ table, index: type === 'ALL' || type === 'index' ? null : key }))

@@ -3,7 +3,7 @@ import { MongoClient, type CommandStartedEvent, type Db, type Document } from 'm
 import { mongodbStorage } from '../../src/storage/mongodb/adapter.ts'
 import { statementsOf, type Access, type Explain } from './plans-verbs.ts'
 
-/** An empty database with our indexes, and the commands of every verb as the driver sends them. */
+/** An empty database with our indexes, and the commands that the driver sends for each storage call. */
 export async function openMongodb (url: string) {
   const client = new MongoClient(url, { monitorCommands: true, serverSelectionTimeoutMS: 5000 })
   const db = client.db(`otp_auth_${randomUUID()}`)
@@ -25,9 +25,9 @@ export async function openMongodb (url: string) {
 }
 
 /**
- * A command is judged by the shape of its filter beside the indexes that `ensureIndexes` made, and not by the server's
- * `explain`: that of the one that stands in for a genuine one leaves out the filters of updates and deletes, and calls
- * every filter of more than one field a collection scan.
+ * Compares the filter of a command with the indexes that `ensureIndexes` created. It does not use `explain`: the `explain` of the
+ * test server, in place of a real MongoDB, leaves out the filters of updates and deletes, and reports a collection scan for every
+ * filter with more than one field.
  */
 export function explainMongodb (db: Db): Explain<Document> {
   return async (command) => await Promise.all(filtersOf(command).map((filter) => accessBy(db, command['collection'], filter)))
@@ -40,18 +40,18 @@ function filtersOf (command: Document): Document[] {
     case 'findAndModify': return [command['query']]
     case 'update': return command['updates'].map(({ q }: Document) => q)
     case 'delete': return command['deletes'].map(({ q }: Document) => q)
-    default: throw new Error(`${command['name']} is a command that this test does not know`)
+    default: throw new Error(`${command['name']} is a command that this test does not support`)
   }
 }
 
-/** An index whose first field the filter pins to values, else one whose first field it gives a range. */
+/** Finds an index whose first field the filter compares with values, or else one whose first field it limits to a range. */
 async function accessBy (db: Db, table: string, filter: Document): Promise<Access> {
   const indexes = (await db.collection(table).indexes()).map(({ name, key }) => ({ name: name!, condition: filter[Object.keys(key)[0]!] }))
-  const index = indexes.find(({ condition }) => isPinned(condition)) ?? indexes.find(({ condition }) => isRange(condition))
+  const index = indexes.find(({ condition }) => isEquality(condition)) ?? indexes.find(({ condition }) => isRange(condition))
   return { table, index: index?.name ?? null }
 }
 
-function isPinned (condition: unknown): boolean {
+function isEquality (condition: unknown): boolean {
   if (condition === undefined || condition === null) return false
   const operators = operatorsOf(condition)
   return operators.length === 0 || operators.includes('$eq') || operators.includes('$in')

@@ -5,11 +5,11 @@ const now = 1_790_000_000_123
 const hour = 3_600_000
 
 /**
- * The statements that fill each table. What expires does so within two hours before and after `now`, one row after the
- * other, so a quarter of it has been over for an hour. The n-th row of each is `user-n`, `mac-n`, …, the first living longest.
+ * The statements that fill each table. Rows expire one after the other, from two hours before `now` to two hours after it, so a
+ * quarter of them expired more than an hour ago. The nth row has `user-n`, `mac-n` and so on. The first row expires last.
  *
- * @param numbers what goes after `from` to get the numbers of the rows as `n`
- * @param quote what `key` needs round it
+ * @param numbers the SQL after `from` that gives the numbers of the rows as `n`
+ * @param quote the quote around the column `key`
  */
 export function fill (numbers: (count: number) => string, quote: '"' | '`', rows = 200_000): string[] {
   const expiry = `${now + 2 * hour} - n * ${4 * hour / rows}`
@@ -17,7 +17,7 @@ export function fill (numbers: (count: number) => string, quote: '"' | '`', rows
   return [
     `insert into otp_users (id, email, is_verified) select concat('user-', n), concat('user-', n, '@x.io'), n % 2 = 0 ${from}`,
     `insert into otp_challenges (id, email_hash, code_mac, code_length, expires_at)
-      select concat('challenge-', n), concat('email-hash-', n), concat('mac-', n), 6, ${expiry} ${from}`,
+      select concat('challenge-', n), concat('emailHash-', n), concat('mac-', n), 6, ${expiry} ${from}`,
     `insert into otp_counters (${quote}key${quote}, last_at, short_from, short_count, long_from, long_count, expires_at)
       select concat('counter-', n), ${now - hour}, ${now - hour}, 1, ${now - hour}, 1, ${expiry} ${from}`,
     `insert into otp_sessions (id, user_id, created_at, idle_expires_at, expires_at)
@@ -25,7 +25,7 @@ export function fill (numbers: (count: number) => string, quote: '"' | '`', rows
   ]
 }
 
-/** A row that is alive, of an unverified user; another one for each verb. */
+/** The number of a row that has not expired, of an unverified user. Each storage call uses another one. */
 const at = (position: number) => 2 * position + 1
 
 const emailHash = (n: number) => ({ id: `challenge-${n}`, emailHash: `email-hash-${n}`, now })
@@ -35,12 +35,12 @@ const windows = { cooldown: 60_000, short: { length: hour, limit: 5 }, long: { l
 const failure = { now, window: 24 * hour, lapse: 30 * 24 * hour }
 const session = { seq: 0, rotatedAt: null, createdAt: now, idleExpiresAt: now + hour, expiresAt: now + 2 * hour, revokedAt: null }
 
-/** The one verb that may look at rows in their order: it runs once, at boot, and reads no more of them than its limit. */
+/** The only method that may scan rows: it runs once, at startup, and reads only as many rows as its limit. */
 type LimitedByDesign = 'hasMixedCaseEmails'
 
 type HotVerb = Exclude<keyof OtpAuthStorage, 'userId' | LimitedByDesign>
 
-/** How each verb is called, such that it gets to its last statement: on rows that are there, and where it inserts, on none. */
+/** How each method is called so that it reaches its last statement: with rows that exist or, for an insert, with new ones. */
 const calls: { [Verb in HotVerb]: (storage: Pick<OtpAuthStorage, Verb>) => Promise<unknown> } = {
   insertChallenge: (storage) => storage.insertChallenge({ id: 'new', emailHash: 'new', ...newCode }),
   renewChallenge: (storage) => storage.renewChallenge({ ...emailHash(at(1)), ...newCode }),
@@ -54,7 +54,7 @@ const calls: { [Verb in HotVerb]: (storage: Pick<OtpAuthStorage, Verb>) => Promi
   },
   decrementCounter: (storage) => storage.decrementCounter({ key: `counter-${at(8)}`, takenAt: now, cooldown: true, counts: true }),
   async countFailure (storage) {
-    for (const key of [`counter-${at(9)}`, 'failures of a new subject']) await storage.countFailure({ key, ...failure })
+    for (const key of [`counter-${at(9)}`, 'failures of a new email hash']) await storage.countFailure({ key, ...failure })
   },
   resetConsecutiveFailures: (storage) => storage.resetConsecutiveFailures(`counter-${at(10)}`),
   readCounter: (storage) => storage.readCounter(`counter-${at(11)}`),
@@ -72,27 +72,27 @@ const calls: { [Verb in HotVerb]: (storage: Pick<OtpAuthStorage, Verb>) => Promi
   async removeExpired (storage) {
     for (const kind of ['challenges', 'counters', 'sessions'] satisfies ExpiringKind[]) {
       await storage.removeExpired({ kind, before: now - hour, limit: 1000 })
-      // Nearly all the rows, as after a long time without a clean-up.
+      // Nearly all rows, as after a long time without cleanup.
       await storage.removeExpired({ kind, before: now + 1.9 * hour, limit: 1000 })
     }
   }
 }
 
-/** How a statement gets at the rows of a table. */
+/** How a statement finds the rows of a table. */
 export interface Access {
   table: string
-  /** The index that it enters at a value or a range; `null` where it goes through all the rows, or a whole index. */
+  /** The index in which it looks up a value or a range; `null` if it reads the whole table or index. */
   index: string | null
 }
 
-/** Every access of a statement's plan; none for an insert. */
+/** Returns every access in the plan of a statement; none for an insert. */
 export type Explain<Statement> = (statement: Statement) => Promise<Access[]>
 
 /**
- * Calls every verb.
+ * Calls every method.
  *
- * @param sent where the adapter's statements end up as it sends them
- * @returns the statements of each verb
+ * @param sent the list to which the adapter's statements are added when they are sent
+ * @returns the statements of each method
  */
 export async function statementsOf<Statement> (storage: OtpAuthStorage, sent: Statement[]): Promise<Map<string, Statement[]>> {
   const statements = new Map<string, Statement[]>()
@@ -103,7 +103,7 @@ export async function statementsOf<Statement> (storage: OtpAuthStorage, sent: St
   return statements
 }
 
-/** Looks at the plan of each statement. */
+/** Checks the plan of each statement. */
 export async function checkPlans<Statement> (t: Test, statementsByVerb: Map<string, Statement[]>, explain: Explain<Statement>) {
   for (const [verb, statements] of statementsByVerb) {
     const accesses: Access[] = []
@@ -111,14 +111,14 @@ export async function checkPlans<Statement> (t: Test, statementsByVerb: Map<stri
     const what = { statements, accesses }
     t.ok(statements.length > 0, `${verb} sends a statement`)
     t.ok(accesses.length > 0 || inserts.has(verb), `${verb} has a plan`, what)
-    t.notOk(accesses.some(({ index }) => index === null), `${verb} scans nothing`, what)
-    // Half of all rows are alive at any time: to enter by their expiry is hardly better than to read the table.
+    t.notOk(accesses.some(({ index }) => index === null), `${verb} scans no table`, what)
+    // At any time half of all rows have not expired, so an index on the expiry is hardly better than a scan.
     const byExpiry = new Set(accesses.filter(({ index }) => /expires_?at/i.test(String(index))).map(({ table }) => table))
-    t.same([...byExpiry].sort(), enteredByExpiry[verb] ?? [], `${verb} enters by the expiry what it should, and nothing else`, what)
+    t.same([...byExpiry].sort(), foundByExpiry[verb] ?? [], `${verb} uses the index on the expiry only for the expected tables`, what)
   }
 }
 
-/** What may do no more than insert: that finds a row in its way by the unique keys, and plans say nothing of it. */
+/** Methods that can consist of a single insert. An insert looks only at the unique keys, and plans do not show that. */
 const inserts = new Set(['insertChallenge', 'incrementCounter', 'countFailure', 'insertUser', 'insertSession'])
 
-const enteredByExpiry: Record<string, string[]> = { removeExpired: ['otp_challenges', 'otp_counters', 'otp_sessions'] }
+const foundByExpiry: Record<string, string[]> = { removeExpired: ['otp_challenges', 'otp_counters', 'otp_sessions'] }

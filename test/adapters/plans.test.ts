@@ -19,13 +19,13 @@ t.test('SQLite scans no table of 200,000 rows', async (t) => {
   const { $client: client } = db!
   fillSqlite(client)
   const statements = await sqliteStatements(client)
-  // Nobody analyses a SQLite database unless told to.
+  // SQLite has no statistics until an application runs `analyze`.
   await t.test('without statistics', (t) => checkPlans(t, statements, explainSqlite(client)))
   client.exec('analyze')
   await t.test('with statistics', (t) => checkPlans(t, statements, explainSqlite(client)))
 })
 
-// Ten times as many would take it most of a minute.
+// With ten times as many rows, PGlite would take most of a minute.
 t.test('PGlite scans no table of 20,000 rows', async (t) => {
   const { client, end } = await startPGlite()
   t.teardown(end)

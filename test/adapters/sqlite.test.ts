@@ -4,13 +4,13 @@ import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { getTableConfig, integer, sqliteTable, text, withReplicas } from 'drizzle-orm/sqlite-core'
 import t from 'tap'
 import { storageConformance } from '../../src/conformance/index.ts'
-import { counters, challenges, drizzleStorage, sessions, users } from '../../src/storage/drizzle/sqlite.ts'
+import { counters, challenges, drizzleStorage, sessions, users } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { openSqlite } from './sqlite-database.ts'
 
 const now = 1_790_000_000_123
 const failure = { key: 'failures', now, window: 1000, lapse: 1000 }
 
-/** A host's own table: another id type, other column names, and a column and a constraint of its own. */
+/** A users table of an application, with another ID type, other column names, and an extra column with a constraint. */
 const accounts = sqliteTable('accounts', {
   id: integer('account').primaryKey(),
   email: text('mail').notNull().unique(),
@@ -33,15 +33,15 @@ async function openWithAccounts () {
   }
 }
 
-t.test('better-sqlite3, several connections to one file', async (t) => {
+t.test('better-sqlite3 keeps the storage contract with several connections to one file', async (t) => {
   storageConformance({ test: (name, run) => { t.test(name, run) }, open: openSqlite })
 })
 
-t.test("better-sqlite3 that hands out BigInt, on a host's own users table with integer ids", async (t) => {
+t.test('better-sqlite3 that returns BigInt keeps the storage contract, with a users table of the application with integer IDs', async (t) => {
   storageConformance({ parallel: 20, test: (name, run) => { t.test(name, run) }, open: openWithAccounts })
 })
 
-t.test("the host's own columns are stored, and its constraints refuse with the database's error", async (t) => {
+t.test('columns of the application are stored, and a violated constraint refuses the insert with the error of the database', async (t) => {
   const { storages: [storage], close } = await openWithAccounts()
   t.teardown(close)
   const made = await storage!.insertUser({ email: 'mike@x.io', fields: { nickname: 'mike' } })
@@ -51,13 +51,13 @@ t.test("the host's own columns are stored, and its constraints refuse with the d
   t.equal(await storage!.findUser('anna@x.io'), null)
 })
 
-t.test("an id that the host chooses is the user's", async (t) => {
+t.test('an ID that the application sets is the ID of the user', async (t) => {
   const { storages: [storage], close } = await openSqlite(1)
   t.teardown(close)
   t.match(await storage!.insertUser({ email: 'mike@x.io', fields: { id: 'mike' } }), { user: { id: 'mike' } })
 })
 
-t.test('the shipped migrations make the indexes that the tables declare', async (t) => {
+t.test('the shipped migrations create the indexes that the tables declare', async (t) => {
   const { databases: [db], close } = await openSqlite(1)
   t.teardown(close)
   const declared = [challenges, counters, sessions].flatMap((table) => getTableConfig(table).indexes.map(({ config }) => config.name))
@@ -65,7 +65,7 @@ t.test('the shipped migrations make the indexes that the tables declare', async 
   t.same(made.map(({ name }) => name).sort(), [...declared, 'otp_users_email_unique'].sort())
 })
 
-t.test('fields can set neither another address nor a verified user', async (t) => {
+t.test('fields can set neither another email nor the isVerified flag', async (t) => {
   const { storages: [storage], close } = await openSqlite(1)
   t.teardown(close)
   const made = await storage!.insertUser({ email: 'mike@x.io', fields: { email: 'anna@x.io', isVerified: true } })
@@ -79,17 +79,17 @@ t.test('an insert of a user that fails for another reason than a constraint reje
   await t.rejects(storage!.insertUser({ email: 'mike@x.io', fields: {} }), { message: /no such table/ })
 })
 
-t.test("inside the host's transaction writes reject, for they would be rolled back with it", async (t) => {
+t.test('inside a transaction of the application writes reject, because a rollback would undo them', async (t) => {
   const { storages: [storage], databases: [db], close } = await openSqlite(1)
   t.teardown(close)
   db!.run(sql`begin`)
   await t.rejects(storage!.countFailure(failure), { message: /inside a transaction/ })
-  t.equal(await storage!.readCounter('failures'), null, 'reads go on')
+  t.equal(await storage!.readCounter('failures'), null, 'reads still work')
   db!.run(sql`rollback`)
   t.same(await storage!.countFailure(failure), { inWindow: 1, consecutive: 1 })
 })
 
-t.test('of a database with replicas the primary alone is read', async (t) => {
+t.test('of a database with replicas, only the primary is read', async (t) => {
   const { databases: [primary], close } = await openSqlite(1)
   const client = new Database(':memory:')
   t.teardown(() => { client.close(); return close() })

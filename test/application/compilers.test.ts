@@ -5,11 +5,11 @@ import { spyStorage } from '../helpers/spy-storage.ts'
 
 const ANNA = 'anna@example.com'
 
-interface Host { fastify?: FastifyServerOptions, before?: (app: FastifyInstance) => void, after?: (app: FastifyInstance) => void }
+interface Setup { fastify?: FastifyServerOptions, before?: (app: FastifyInstance) => void, after?: (app: FastifyInstance) => void }
 
-const letAllPass = (app: FastifyInstance) => { app.setValidatorCompiler(() => (value) => ({ value })) }
+const acceptAll = (app: FastifyInstance) => { app.setValidatorCompiler(() => (value) => ({ value })) }
 const refuseAll = (app: FastifyInstance) => { app.setValidatorCompiler(() => () => false) }
-const knowNoSchema = (app: FastifyInstance) => {
+const knowsNoSchema = (app: FastifyInstance) => {
   app.setValidatorCompiler(() => { throw new Error('this compiler does not know the schema') })
 }
 const serializeByJson = (app: FastifyInstance) => { app.setSerializerCompiler(() => (data) => JSON.stringify(data)) }
@@ -17,20 +17,20 @@ const serializeNothing = (app: FastifyInstance) => { app.setSerializerCompiler((
 
 const addSchema = (app: FastifyInstance) => { app.addSchema({ $id: 'later', type: 'object', properties: {} }) }
 
-const hosts: Record<string, Host> = {
-  'that is plain': {},
-  'that coerces types and removes unknown fields': {
+const setups: Record<string, Setup> = {
+  'the default compilers': {},
+  'type coercion and removal of unknown fields': {
     fastify: { ajv: { customOptions: { coerceTypes: 'array', removeAdditional: 'all', useDefaults: true } } }
   },
-  'whose validator lets everything pass, set before ours': { before: letAllPass },
-  'whose validator lets everything pass, set after ours': { after: letAllPass },
-  'whose validator refuses everything': { before: refuseAll },
-  'whose validator does not know our schemas': { before: knowNoSchema },
-  'whose serializer is JSON.stringify, set before ours': { before: serializeByJson },
-  'whose serializer is JSON.stringify, set after ours': { after: serializeByJson },
-  'whose serializer does not know our schemas': { before: serializeNothing },
-  'that adds a schema after us, for which Fastify makes compilers anew': { after: addSchema },
-  'that adds a schema after us, and whose compiler would take ours and coerce types': {
+  'a validator that accepts everything, set before the plugin': { before: acceptAll },
+  'a validator that accepts everything, set after the plugin': { after: acceptAll },
+  'a validator that refuses everything': { before: refuseAll },
+  'a validator that does not know the schemas of the plugin': { before: knowsNoSchema },
+  'JSON.stringify as serializer, set before the plugin': { before: serializeByJson },
+  'JSON.stringify as serializer, set after the plugin': { after: serializeByJson },
+  'a serializer that does not know the schemas of the plugin': { before: serializeNothing },
+  'a schema added after the plugin, for which Fastify creates new compilers': { after: addSchema },
+  'a schema added after the plugin and a compiler that would coerce types': {
     fastify: { ajv: { customOptions: { strict: false, coerceTypes: 'array', removeAdditional: 'all' } } }, after: addSchema
   }
 }
@@ -43,10 +43,10 @@ const wrongVerifies: Record<string, unknown> = {
   'null as code': { email: ANNA, code: null },
   'no code': { email: ANNA },
   'an empty code': { email: ANNA, code: '' },
-  'an operator as address': { email: { $ne: null }, code: '123456' },
-  'an array as address': { email: [ANNA], code: '123456' },
-  'a number as request id': { email: ANNA, code: '123456', request_id: 1 },
-  'null as request id': { email: ANNA, code: '123456', request_id: null },
+  'an operator as email': { email: { $ne: null }, code: '123456' },
+  'an array as email': { email: [ANNA], code: '123456' },
+  'a number as request ID': { email: ANNA, code: '123456', request_id: 1 },
+  'null as request ID': { email: ANNA, code: '123456', request_id: null },
   'a field of the user': { email: ANNA, code: '123456', isVerified: true },
   'a role': { email: ANNA, code: '123456', role: 'admin' },
   'an array': [{ email: ANNA, code: '123456' }],
@@ -54,19 +54,19 @@ const wrongVerifies: Record<string, unknown> = {
   'a number': '7'
 }
 
-for (const [kind, host] of Object.entries(hosts)) {
-  t.test(`a host ${kind}: our bodies are strict and our errors whole`, async (t) => {
+for (const [kind, setup] of Object.entries(setups)) {
+  t.test(`with ${kind}, the bodies of the plugin's routes are checked strictly and its errors are complete`, async (t) => {
     const { storage: real } = openStorage(t)
     const { storage, calls } = spyStorage(real)
-    const { browser, codeFor } = await buildApp(t, { ...host, storage })
+    const { browser, codeFor } = await buildApp(t, { ...setup, storage })
     const anna = browser()
     calls.length = 0
 
-    for (const [what, body] of Object.entries(wrongVerifies)) {
-      const answer = await anna.post('/auth/verify-otp', body, { 'content-type': 'application/json' })
-      t.match(answer, { status: 400, setCookies: { length: 0 }, headers: { 'cache-control': 'no-store' } }, what)
-      t.match(answer.body, { statusCode: 400, code: 'FST_ERR_VALIDATION', error: 'Bad Request', message: /^body/ }, what)
-      t.equal(answer.body.detail, answer.body.message, what)
+    for (const [label, body] of Object.entries(wrongVerifies)) {
+      const response = await anna.post('/auth/verify-otp', body, { 'content-type': 'application/json' })
+      t.match(response, { status: 400, setCookies: { length: 0 }, headers: { 'cache-control': 'no-store' } }, label)
+      t.match(response.body, { statusCode: 400, code: 'FST_ERR_VALIDATION', error: 'Bad Request', message: /^body/ }, label)
+      t.equal(response.body.detail, response.body.message, label)
     }
     for (const body of [{}, { email: [ANNA] }, { email: 1 }, { email: true }, { email: ANNA, extra: 1 }]) {
       t.match(await anna.post('/auth/request-otp', body), { status: 400, body: { code: 'FST_ERR_VALIDATION' } })
@@ -100,21 +100,21 @@ for (const [kind, host] of Object.entries(hosts)) {
   })
 }
 
-t.test('the host\'s compilers go on serving the host\'s routes', async (t) => {
+t.test('the compilers of the application still serve the routes of the application', async (t) => {
   const { app } = await buildApp(t, {
     fastify: { ajv: { customOptions: { coerceTypes: true } } },
     after: (app) => {
-      app.post('/host', { schema: { body: { type: 'object', properties: { n: { type: 'integer' } } } } }, async (request) => request.body)
+      app.post('/own', { schema: { body: { type: 'object', properties: { n: { type: 'integer' } } } } }, async (request) => request.body)
       app.post('/form', async (request) => ({ body: request.body ?? 'none' }))
     }
   })
-  t.same((await app.inject({ method: 'POST', url: '/host', payload: { n: '7' } })).json(), { n: 7 })
+  t.same((await app.inject({ method: 'POST', url: '/own', payload: { n: '7' } })).json(), { n: 7 })
   t.same((await app.inject({ method: 'POST', url: '/form', payload: 'hello', headers: { 'content-type': 'text/plain' } })).json(), { body: 'hello' })
   const emptyJson = await app.inject({ method: 'POST', url: '/form', headers: { 'content-type': 'application/json', 'content-length': '0' } })
-  t.match(emptyJson, { statusCode: 400 }, 'nor do our parser and hooks reach them')
+  t.match(emptyJson, { statusCode: 400 }, 'the parser and hooks of the plugin do not apply to them')
 })
 
-t.test('a schema controller of the host\'s own is not asked', async (t) => {
+t.test('a schema controller of the application is not used for the plugin\'s routes', async (t) => {
   const fail = () => { throw new Error('not for our routes') }
   const { browser, codeFor } = await buildApp(t, {
     fastify: { schemaController: { compilersFactory: { buildValidator: () => fail, buildSerializer: () => fail } } }

@@ -13,22 +13,22 @@ async function refuses (t: Test, registering: PromiseLike<unknown>, message: Reg
   await t.rejects(async () => await registering, { code: 'OTP_AUTH_CONFLICT', message })
 }
 
-t.test('twice in one context is a conflict', async (t) => {
+t.test('registering the plugin twice in one context is a conflict', async (t) => {
   const app = application(t)
   await app.register(otpAuth, required())
   await refuses(t, app.register(otpAuth, { ...required(), name: 'admin', prefix: '/admin' }), /registered twice in one context\. Register it once/)
 })
 
-t.test('a decorator that another plugin owns is a conflict, which is named', async (t) => {
+t.test('a decorator that another plugin owns is a conflict, and the error names it', async (t) => {
   for (const name of ['authenticate', 'authenticateOptional', 'requireVerified', 'customClaims']) {
     const app = application(t)
     app.decorate(name, () => 'another plugin\'s')
     await refuses(t, app.register(otpAuth, required()), new RegExp(`already added the decorator "${name}"\\. Register one of the two plugins in a context of its own`))
-    t.equal((app as unknown as Record<string, () => string>)[name]!(), 'another plugin\'s', 'which keeps what it has')
+    t.equal((app as unknown as Record<string, () => string>)[name]!(), 'another plugin\'s', 'the decorator of the other plugin is kept')
   }
 })
 
-t.test('one name twice in an application is a conflict, and so is one storage', async (t) => {
+t.test('two instances with one name, or with one storage, are a conflict in one application', async (t) => {
   const first = required()
   const sibling = async (app: FastifyInstance, options: object) => await app.register(async (context) => {
     await context.register(otpAuth, { ...required(), prefix: '/admin', ...options })
@@ -41,7 +41,7 @@ t.test('one name twice in an application is a conflict, and so is one storage', 
   await refuses(t, sibling(stored, { name: 'admin', storage: first.storage }), /already uses this storage\. Create a storage for each instance/)
 })
 
-t.test('siblings, and parent and child, live side by side under two names', async (t) => {
+t.test('sibling contexts, and a parent and its child, can each have an instance under two names', async (t) => {
   const siblings = application(t)
   for (const name of ['otp_auth', 'admin']) {
     await siblings.register(async (context) => { await context.register(otpAuth, { ...required(), name, prefix: `/${name}` }) })
@@ -53,13 +53,13 @@ t.test('siblings, and parent and child, live side by side under two names', asyn
   await family.register(otpAuth, required())
   await family.register(async (context) => {
     await context.register(otpAuth, { ...required(), name: 'admin', prefix: '/admin' })
-    t.not(context.authenticate, family.authenticate, 'each context has guards of its own')
+    t.not(context.authenticate, family.authenticate, 'each context has its own guards')
   })
   await family.ready()
   t.ok(family.hasRoute({ method: 'POST', url: '/auth/logout' }) && family.hasRoute({ method: 'POST', url: '/admin/logout' }))
 })
 
-t.test('two applications of one process may share name and storage', async (t) => {
+t.test('two applications in one process can share a name and a storage', async (t) => {
   const options = required()
   for (const app of [application(t), application(t)]) {
     await app.register(otpAuth, options)

@@ -7,7 +7,7 @@ const ANNA = 'anna@example.com'
 const ROUTES = ['request-otp', 'verify-otp', 'refresh', 'logout'].map((name) => `/auth/${name}`)
 const JSON_BODY = JSON.stringify({ email: ANNA, code: '123456' })
 
-/** A host that reads anything as whatever it likes. */
+/** An application whose parsers turn every body into a forged one. */
 function readAnything (app: FastifyInstance) {
   const forged = { email: 'forged@example.com', code: '123456' }
   app.removeAllContentTypeParsers()
@@ -17,13 +17,13 @@ function readAnything (app: FastifyInstance) {
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, _body, done) => done(null, forged))
 }
 
-const hosts = {
-  'that is plain': {},
-  'that reads anything, set before ours': { before: readAnything },
-  'that reads anything, set after ours': { after: readAnything }
+const setups = {
+  'the default parsers': {},
+  'parsers that accept anything, set before the plugin': { before: readAnything },
+  'parsers that accept anything, set after the plugin': { after: readAnything }
 }
 
-/** Header lines and bodies that are no JSON, and the answers that they may get. */
+/** Requests that are not JSON, and the statuses that they may get. */
 const refused: Record<string, { headers: Record<string, string>, payload: string, statuses: number[] }> = {
   'text/plain': { headers: { 'content-type': 'text/plain' }, payload: JSON_BODY, statuses: [415] },
   'a form': { headers: { 'content-type': 'application/x-www-form-urlencoded' }, payload: `email=${ANNA}&code=123456`, statuses: [415] },
@@ -39,45 +39,45 @@ const refused: Record<string, { headers: Record<string, string>, payload: string
   'a prototype': { headers: { 'content-type': 'application/json' }, payload: '{"__proto__":{"email":"a@b.io","code":"123456"}}', statuses: [400] },
   'a prototype in a field': { headers: { 'content-type': 'application/json' }, payload: '{"email":{"__proto__":{"a":1}}}', statuses: [400] },
   'a constructor': { headers: { 'content-type': 'application/json' }, payload: '{"constructor":{"prototype":{"a":1}}}', statuses: [400] },
-  'too much': {
+  'too many bytes': {
     headers: { 'content-type': 'application/json' }, payload: JSON.stringify({ email: ANNA, code: 'x'.repeat(9000) }), statuses: [413]
   }
 }
 
-for (const [kind, host] of Object.entries(hosts)) {
-  t.test(`a host ${kind}: ours are JSON alone`, async (t) => {
+for (const [kind, setup] of Object.entries(setups)) {
+  t.test(`with ${kind}, the plugin's routes accept only JSON`, async (t) => {
     const { storage: real } = openStorage(t)
     const { storage, calls } = spyStorage(real)
-    const { app, emails } = await buildApp(t, { ...host, storage })
+    const { app, emails } = await buildApp(t, { ...setup, storage })
     calls.length = 0
     for (const url of ROUTES) {
-      for (const [what, { headers, payload, statuses }] of Object.entries(refused)) {
-        const answer = await app.inject({ method: 'POST', url, headers, payload })
-        t.ok(statuses.includes(answer.statusCode), `${what} at ${url}: ${answer.statusCode}`)
-        t.match(answer.headers, { 'cache-control': 'no-store', 'set-cookie': undefined }, what)
-        const body = answer.json()
-        t.match(body, { statusCode: answer.statusCode, error: String, message: String }, what)
-        t.equal(body.detail, body.message, what)
+      for (const [label, { headers, payload, statuses }] of Object.entries(refused)) {
+        const response = await app.inject({ method: 'POST', url, headers, payload })
+        t.ok(statuses.includes(response.statusCode), `${label} at ${url}: ${response.statusCode}`)
+        t.match(response.headers, { 'cache-control': 'no-store', 'set-cookie': undefined }, label)
+        const body = response.json()
+        t.match(body, { statusCode: response.statusCode, error: String, message: String }, label)
+        t.equal(body.detail, body.message, label)
       }
     }
     t.same(calls, [])
     t.same(emails, [])
   })
 
-  t.test(`a host ${kind}: JSON is read, with parameters and in any case of its name`, async (t) => {
-    const { app, emails } = await buildApp(t, { ...host })
+  t.test(`with ${kind}, a JSON content type is accepted with parameters and in any letter case`, async (t) => {
+    const { app, emails } = await buildApp(t, { ...setup })
     for (const [index, type] of ['application/json', 'application/json; charset=utf-8', 'APPLICATION/JSON;charset=UTF-8'].entries()) {
       const email = `anna${index}@example.com`
-      const answer = await app.inject({
+      const response = await app.inject({
         method: 'POST', url: '/auth/request-otp', headers: { 'content-type': type }, payload: JSON.stringify({ email })
       })
-      t.match(answer, { statusCode: 200 }, type)
+      t.match(response, { statusCode: 200 }, type)
     }
     t.same(emails.map(({ email }) => email), ['anna0@example.com', 'anna1@example.com', 'anna2@example.com'])
   })
 
-  t.test(`a host ${kind}: an empty body, typed or not, is no body`, async (t) => {
-    const { browser, codeFor, clock } = await buildApp(t, { ...host })
+  t.test(`with ${kind}, an empty body counts as no body, with or without a content type`, async (t) => {
+    const { browser, codeFor, clock } = await buildApp(t, { ...setup })
     const empty: Record<string, Pick<InjectOptions, 'headers' | 'payload'>> = {
       'nothing at all': {},
       'no body, typed JSON': { headers: { 'content-type': 'application/json' } },
@@ -88,33 +88,33 @@ for (const [kind, host] of Object.entries(hosts)) {
     }
     const anna = browser()
     await anna.login(ANNA, codeFor)
-    for (const [what, request] of Object.entries(empty)) {
+    for (const [label, request] of Object.entries(empty)) {
       clock.advance(31)
-      t.match(await anna.send({ method: 'POST', url: '/auth/refresh', ...request }), { status: 200 }, what)
+      t.match(await anna.send({ method: 'POST', url: '/auth/refresh', ...request }), { status: 200 }, label)
     }
-    for (const [what, request] of Object.entries(empty)) {
-      t.match(await browser().send({ method: 'POST', url: '/auth/logout', ...request }), { status: 200 }, what)
+    for (const [label, request] of Object.entries(empty)) {
+      t.match(await browser().send({ method: 'POST', url: '/auth/logout', ...request }), { status: 200 }, label)
       for (const url of ['/auth/request-otp', '/auth/verify-otp']) {
-        t.match(await browser().send({ method: 'POST', url, ...request }), { status: 400, body: { code: 'FST_ERR_VALIDATION' } }, what)
+        t.match(await browser().send({ method: 'POST', url, ...request }), { status: 400, body: { code: 'FST_ERR_VALIDATION' } }, label)
       }
     }
   })
 }
 
-t.test('a body over a real socket, chunked and empty ones too', async (t) => {
+t.test('bodies that come over a real socket work, chunked and empty ones, too', async (t) => {
   const { app } = await buildApp(t)
   const base = await app.listen({ host: '127.0.0.1', port: 0 })
   const post = (url: string, init: RequestInit) => fetch(base + url, { method: 'POST', ...init })
   const typed = { 'content-type': 'application/json' }
-  const answers = [
+  const responses = [
     await post('/auth/logout', { headers: typed }),
     await post('/auth/logout', { headers: typed, body: '' }),
     await post('/auth/request-otp', { headers: typed, body: new Blob([JSON.stringify({ email: ANNA })]).stream(), duplex: 'half' } as RequestInit)
   ]
-  t.same(answers.map(({ status }) => status), [200, 200, 200])
+  t.same(responses.map(({ status }) => status), [200, 200, 200])
 })
 
-t.test('other methods have no route', async (t) => {
+t.test('methods other than POST have no route', async (t) => {
   const { app } = await buildApp(t)
   for (const url of ROUTES) {
     for (const method of ['GET', 'PUT', 'DELETE', 'HEAD'] as const) t.match(await app.inject({ method, url }), { statusCode: 404 }, `${method} ${url}`)

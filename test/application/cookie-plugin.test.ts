@@ -4,9 +4,9 @@ import t from 'tap'
 import { buildApp } from '../helpers/app.ts'
 
 const ANNA = 'anna@example.com'
-const secret = 'the host signs its cookies with this'
+const secret = 'the application signs its cookies with this'
 
-/** What hosts do to @fastify/cookie; none of it may leak into our cookies. */
+/** Options that applications give to @fastify/cookie. None of them may change the cookies of the plugin. */
 const kinds: Record<string, FastifyCookieOptions> = {
   plain: {},
   'with a secret': { secret },
@@ -16,7 +16,7 @@ const kinds: Record<string, FastifyCookieOptions> = {
     secret,
     parseOptions: { path: '/shop', domain: 'shop.example', signed: true, secure: false, httpOnly: false, sameSite: 'strict', maxAge: 5 }
   },
-  'with an encoding of its own': {
+  'with its own encoding': {
     parseOptions: {
       encode: (value: string) => Buffer.from(value).toString('hex'),
       decode: (value: string) => Buffer.from(value, 'hex').toString()
@@ -29,17 +29,17 @@ function attributes (line: string): string[] {
   return line.split('; ').slice(1).filter((part) => !part.startsWith('Max-Age')).sort()
 }
 
-const OURS = ['HttpOnly', 'Path=/', 'SameSite=Lax', 'Secure']
+const ATTRIBUTES = ['HttpOnly', 'Path=/', 'SameSite=Lax', 'Secure']
 
-/** Routes of the host that set a cookie of their own in the answer that carries ours. */
-function addHostRoutes (app: FastifyInstance) {
-  const user = { id: 'host-user', email: 'host@example.com', isVerified: true }
+/** Routes of the application that set their own cookie in the response that sets the cookie of the plugin. */
+function addRoutes (app: FastifyInstance) {
+  const user = { id: 'app-user', email: 'app@example.com', isVerified: true }
   app.get('/own-first', async (_request, reply) => {
     reply.setCookie('theme', 'dark')
     await app.otpAuth.issueTokens(user, reply)
     return 'done'
   })
-  app.get('/ours-first', async (_request, reply) => {
+  app.get('/plugin-first', async (_request, reply) => {
     await app.otpAuth.issueTokens(user, reply)
     reply.setCookie('theme', 'dark')
     reply.setCookie('size', 'large')
@@ -49,48 +49,48 @@ function addHostRoutes (app: FastifyInstance) {
 
 for (const [kind, options] of Object.entries(kinds)) {
   for (const order of ['before', 'after'] as const) {
-    t.test(`the host's @fastify/cookie, ${kind}, registered ${order} ours`, async (t) => {
+    t.test(`@fastify/cookie, ${kind}, registered ${order} the plugin, does not change the cookies of the plugin`, async (t) => {
       const { browser, codeFor } = await buildApp(t, {
         [order]: (app: FastifyInstance) => app.register(fastifyCookie, options),
         routes: {
-          // The host may set cookies on our own answers, too.
+          // The application can set cookies on the plugin's responses, too.
           logout: { preHandler: async (_request, reply) => { reply.setCookie('left', 'yes') } }
         }
       })
       const anna = browser()
       const requested = await anna.requestOtp(ANNA)
-      t.same(requested.setCookies.map(attributes), [OURS])
+      t.same(requested.setCookies.map(attributes), [ATTRIBUTES])
       const verified = await anna.verifyOtp(ANNA, codeFor(ANNA))
-      t.same(verified.setCookies.map(attributes), [OURS, OURS, OURS])
+      t.same(verified.setCookies.map(attributes), [ATTRIBUTES, ATTRIBUTES, ATTRIBUTES])
       t.same([...anna.cookies.keys()].sort(), ['__Host-otp_device', '__Host-refresh_token'])
 
       const refreshed = await anna.refresh()
       t.match(refreshed, { status: 200 })
-      t.same(refreshed.setCookies.map(attributes), [OURS])
+      t.same(refreshed.setCookies.map(attributes), [ATTRIBUTES])
       const logout = await anna.logout()
       t.match(logout.setCookies, [/^__Host-refresh_token=; Max-Age=0;/, /^left=/])
-      t.same(attributes(logout.setCookies[0]!), OURS)
+      t.same(attributes(logout.setCookies[0]!), ATTRIBUTES)
       t.match(await anna.get('/me', refreshed.body.access_token), { status: 401 }, 'the logout found its session by the cookie')
     })
 
-    t.test(`with it ${kind}, ${order} ours, a host's own cookie and ours arrive in one answer`, async (t) => {
+    t.test(`with @fastify/cookie, ${kind}, registered ${order} the plugin, one response can set cookies of the application and of the plugin`, async (t) => {
       const { browser } = await buildApp(t, {
         before: async (app) => { if (order === 'before') await app.register(fastifyCookie, options) },
         after: async (app) => {
           if (order === 'after') await app.register(fastifyCookie, options)
-          addHostRoutes(app)
+          addRoutes(app)
         }
       })
       const anna = browser()
       const names = async (url: string) => (await anna.get(url)).setCookies.map((line) => line.split('=')[0]).sort()
       t.same(await names('/own-first'), ['__Host-refresh_token', 'theme'])
-      t.same(await names('/ours-first'), ['__Host-refresh_token', 'size', 'theme'])
-      t.match(await anna.refresh(), { status: 401 }, 'a user that the table does not know has no session')
+      t.same(await names('/plugin-first'), ['__Host-refresh_token', 'size', 'theme'])
+      t.match(await anna.refresh(), { status: 401 }, 'a user who is not in the table has no session')
     })
   }
 }
 
-t.test('without one, ours works and gives the host no cookie decorators', async (t) => {
+t.test('without @fastify/cookie, the plugin works and adds no cookie decorators to the application', async (t) => {
   const { app, browser, codeFor } = await buildApp(t)
   const anna = browser()
   await anna.login(ANNA, codeFor)
@@ -100,7 +100,7 @@ t.test('without one, ours works and gives the host no cookie decorators', async 
   t.notOk(app.hasDecorator('parseCookie'))
 })
 
-t.test('a cookie that the host set by the header itself is kept', async (t) => {
+t.test('a cookie that the application sets with the header itself is kept', async (t) => {
   const { browser } = await buildApp(t, {
     after: (app) => {
       app.get('/header', async (_request, reply) => {
@@ -110,6 +110,6 @@ t.test('a cookie that the host set by the header itself is kept', async (t) => {
       })
     }
   })
-  const answer = await browser().get('/header')
-  t.match(answer.setCookies, ['a=1', 'b=2', /^__Host-refresh_token=/])
+  const response = await browser().get('/header')
+  t.match(response.setCookies, ['a=1', 'b=2', /^__Host-refresh_token=/])
 })

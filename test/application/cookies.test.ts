@@ -30,7 +30,7 @@ const cases: Record<string, Case> = {
     refresh: { name: '__Host-refresh_token', rest: LAX },
     others: { prefix: '__Host-', rest: LAX }
   },
-  'not secure': {
+  'without secure': {
     options: { cookie: { secure: false } },
     refresh: { name: 'refresh_token', rest: 'HttpOnly; Path=/; SameSite=Lax' },
     others: { prefix: '', rest: 'HttpOnly; Path=/; SameSite=Lax' }
@@ -40,7 +40,7 @@ const cases: Record<string, Case> = {
     refresh: { name: '__Secure-refresh_token', rest: 'HttpOnly; Path=/auth; SameSite=Lax; Secure' },
     others: { prefix: '__Host-', rest: LAX }
   },
-  'with the path that is the default': {
+  'with the default path': {
     options: { cookie: { path: '/' } },
     refresh: { name: '__Host-refresh_token', rest: LAX },
     others: { prefix: '__Host-', rest: LAX }
@@ -50,17 +50,17 @@ const cases: Record<string, Case> = {
     refresh: { name: '__Secure-refresh_token', rest: 'Domain=example.com; HttpOnly; Path=/; SameSite=Lax; Secure' },
     others: { prefix: '__Host-', rest: LAX }
   },
-  'with a path and a domain, not secure': {
+  'with a path and a domain, without secure': {
     options: { cookie: { path: '/auth', domain: 'example.com', secure: false } },
     refresh: { name: 'refresh_token', rest: 'Domain=example.com; HttpOnly; Path=/auth; SameSite=Lax' },
     others: { prefix: '', rest: 'HttpOnly; Path=/; SameSite=Lax' }
   },
-  strict: {
+  'with sameSite strict': {
     options: { cookie: { sameSite: 'strict' } },
     refresh: { name: '__Host-refresh_token', rest: 'HttpOnly; Path=/; SameSite=Strict; Secure' },
     others: { prefix: '__Host-', rest: 'HttpOnly; Path=/; SameSite=Strict; Secure' }
   },
-  'for another site, partitioned': {
+  'with sameSite none, partitioned': {
     options: { cookie: { sameSite: 'none', partitioned: true } },
     refresh: { name: '__Host-refresh_token', rest: 'HttpOnly; Partitioned; Path=/; SameSite=None; Secure' },
     others: { prefix: '__Host-', rest: 'HttpOnly; Path=/; SameSite=None; Secure' }
@@ -70,7 +70,7 @@ const cases: Record<string, Case> = {
     refresh: { name: '__Host-refresh_token_admin', rest: LAX },
     others: { prefix: '__Host-', suffix: '_admin', rest: LAX }
   },
-  'with undefined where a default is': {
+  'with undefined for all options': {
     options: { cookie: { secure: undefined, sameSite: undefined, path: undefined, domain: undefined, partitioned: undefined } },
     refresh: { name: '__Host-refresh_token', rest: LAX },
     others: { prefix: '__Host-', rest: LAX }
@@ -78,7 +78,7 @@ const cases: Record<string, Case> = {
 }
 
 for (const [kind, { options, refresh, others: { prefix, suffix = '', rest } }] of Object.entries(cases)) {
-  t.test(`the three cookies ${kind}: names and attributes, set and cleared`, async (t) => {
+  t.test(`the three cookies, ${kind}, are set and cleared with the right names and attributes`, async (t) => {
     const { browser, codeFor } = await buildApp(t, options)
     const anna = browser()
     const request = { name: `${prefix}otp_request${suffix}`, rest }
@@ -89,11 +89,11 @@ for (const [kind, { options, refresh, others: { prefix, suffix = '', rest } }] o
     t.same(verified.setCookies.map(read), [{ ...refresh, maxAge: 7 * DAY }, { ...device, maxAge: 180 * DAY }, { ...request, maxAge: 0 }])
     t.same((await anna.refresh()).setCookies.map(read), [{ ...refresh, maxAge: 7 * DAY }])
     t.same((await anna.logout()).setCookies.map(read), [{ ...refresh, maxAge: 0 }])
-    t.same([...anna.cookies.keys()], [device.name], 'what clears a cookie has the attributes of what set it')
+    t.same([...anna.cookies.keys()], [device.name], 'a cookie is cleared with the attributes that it was set with')
   })
 }
 
-t.test('Max-Age follows the options, and never outlasts the session', async (t) => {
+t.test('Max-Age follows the options and never exceeds the rest of the session', async (t) => {
   const { browser, codeFor, clock } = await buildApp(t, { otpExpiry: '2m', refreshTokenLifetime: '1h', sessionLifetime: '90m' })
   const anna = browser()
   t.same((await anna.requestOtp(ANNA)).setCookies.map((line) => read(line).maxAge), [120])
@@ -102,7 +102,7 @@ t.test('Max-Age follows the options, and never outlasts the session', async (t) 
   t.equal(read((await anna.refresh()).setCookies[0]!).maxAge, 3000)
 })
 
-t.test('only the exact name is read', async (t) => {
+t.test('only a cookie with the exact name is read', async (t) => {
   const { app, browser, codeFor } = await buildApp(t)
   const anna = browser()
   await anna.login(ANNA, codeFor)
@@ -120,7 +120,7 @@ t.test('only the exact name is read', async (t) => {
   }
 })
 
-t.test('cookie options that are wrong, or wrong together, are refused and named', async (t) => {
+t.test('invalid cookie options and invalid combinations are refused, and the error names the option', async (t) => {
   const wrong: Array<[unknown, RegExp]> = [
     ['secure', /cookie must be an object/],
     [[], /cookie must be an object/],

@@ -13,33 +13,33 @@ async function build (t: Test, options: Partial<OtpAuthOptions> = {}) {
   return { calls, ...await buildApp(t, { storage, ...options }) }
 }
 
-/** By the order of the rules: a trusted origin, the browser's own word, the comparison of hosts, neither header. */
+/** In the order of the rules: trusted origins, Sec-Fetch-Site, the comparison of the hosts, neither header. */
 const refused: Record<string, Record<string, string>> = {
   'a foreign origin': { origin: 'https://evil.example' },
   'a foreign origin on another port': { origin: `https://${HOST}:8443` },
   'a subdomain': { origin: `https://evil.${HOST}` },
-  'a domain that begins like ours': { origin: `https://${HOST}.evil.example` },
+  'a domain that begins with this host name': { origin: `https://${HOST}.evil.example` },
   'the opaque origin': { origin: 'null' },
   'an empty origin': { origin: '' },
-  'an origin that is none': { origin: 'app.example' },
+  'an origin without a scheme': { origin: 'app.example' },
   'two origins': { origin: `https://${HOST} https://evil.example` },
   'Sec-Fetch-Site: cross-site': { 'sec-fetch-site': 'cross-site' },
   'Sec-Fetch-Site: same-site': { 'sec-fetch-site': 'same-site' },
-  'Sec-Fetch-Site: cross-site beside our own origin': { 'sec-fetch-site': 'cross-site', origin: `https://${HOST}` },
-  'Sec-Fetch-Site: same-site beside a subdomain': { 'sec-fetch-site': 'same-site', origin: `https://evil.${HOST}` },
-  'a Sec-Fetch-Site of the future': { 'sec-fetch-site': 'fenced-frame' },
+  'Sec-Fetch-Site: cross-site with the own origin': { 'sec-fetch-site': 'cross-site', origin: `https://${HOST}` },
+  'Sec-Fetch-Site: same-site with a subdomain': { 'sec-fetch-site': 'same-site', origin: `https://evil.${HOST}` },
+  'an unknown Sec-Fetch-Site': { 'sec-fetch-site': 'fenced-frame' },
   'an empty Sec-Fetch-Site': { 'sec-fetch-site': '' },
-  'Sec-Fetch-Site in another case': { 'sec-fetch-site': 'Same-Origin' },
+  'Sec-Fetch-Site in another letter case': { 'sec-fetch-site': 'Same-Origin' },
   'a trusted origin over http': { origin: 'http://spa.example' },
   'a trusted origin with a slash': { origin: `${TRUSTED}/` },
-  'the opaque origin beside cross-site': { origin: 'null', 'sec-fetch-site': 'cross-site' }
+  'the opaque origin with cross-site': { origin: 'null', 'sec-fetch-site': 'cross-site' }
 }
 
 const admitted: Record<string, Record<string, string>> = {
   'neither header': {},
-  'our own origin': { origin: `https://${HOST}` },
-  'our own origin over http': { origin: `http://${HOST}` },
-  'our own origin, its default port written': { origin: `https://${HOST}:443` },
+  'the own origin': { origin: `https://${HOST}` },
+  'the own origin over http': { origin: `http://${HOST}` },
+  'the own origin with its default port': { origin: `https://${HOST}:443` },
   'Sec-Fetch-Site: same-origin': { 'sec-fetch-site': 'same-origin' },
   'Sec-Fetch-Site: none': { 'sec-fetch-site': 'none' },
   'same-origin behind a proxy that rewrote Host': { 'sec-fetch-site': 'same-origin', origin: 'https://public.example', host: 'backend:3000' },
@@ -49,7 +49,7 @@ const admitted: Record<string, Record<string, string>> = {
   'Sec-Fetch-Mode alone, as Node\'s fetch sends it': { 'sec-fetch-mode': 'cors' }
 }
 
-t.test('what another site sends is refused on all four routes, with no side effect and no cookie', async (t) => {
+t.test('requests from another site are refused on all four routes, with no side effect and no cookie', async (t) => {
   const { browser, codeFor, calls, emails, app } = await build(t, { trustedOrigins: [TRUSTED] })
   const anna = browser()
   const token = await anna.login(ANNA, codeFor)
@@ -63,44 +63,44 @@ t.test('what another site sends is refused on all four routes, with no side effe
     '/auth/refresh': {},
     '/auth/logout': {}
   }
-  for (const [what, headers] of Object.entries(refused)) {
+  for (const [label, headers] of Object.entries(refused)) {
     for (const [url, body] of Object.entries(bodies)) {
-      const answer = await anna.post(url, body, { host: HOST, authorization: `Bearer ${token}`, ...headers })
-      t.match(answer, {
+      const response = await anna.post(url, body, { host: HOST, authorization: `Bearer ${token}`, ...headers })
+      t.match(response, {
         status: 403,
         body: { statusCode: 403, code: 'OTP_AUTH_CROSS_SITE', error: 'Forbidden' },
         headers: { 'cache-control': 'no-store' },
         setCookies: { length: 0 }
-      }, `${what} at ${url}`)
+      }, `${label} at ${url}`)
     }
   }
   t.same(calls, [], 'storage was not called')
-  t.equal(emails.length, before, 'nothing was mailed')
+  t.equal(emails.length, before, 'no email was sent')
   t.same(anna.cookies, cookies)
   t.match(await anna.get('/me', token), { status: 200 }, 'nobody was logged out')
 
-  // Nor is the body read first: not even its errors are told.
+  // The body is not read before this check, so its errors are not reported.
   for (const payload of ['{', '{"email":1}', 'x'.repeat(9000)]) {
-    const answer = await app.inject({
+    const response = await app.inject({
       method: 'POST', url: '/auth/request-otp', payload, headers: { 'content-type': 'application/json', origin: 'https://evil.example' }
     })
-    t.match(answer, { statusCode: 403 })
+    t.match(response, { statusCode: 403 })
   }
 })
 
-t.test('what our own pages, trusted origins, servers and phones send is let through on all four routes', async (t) => {
-  for (const [what, headers] of Object.entries(admitted)) {
+t.test('requests from the application\'s own pages, trusted origins, servers and phones are accepted on all four routes', async (t) => {
+  for (const [label, headers] of Object.entries(admitted)) {
     const { browser, codeFor } = await build(t, { trustedOrigins: ['https://other.example', TRUSTED] })
     const anna = browser()
     const post = (url: string, body = {}) => anna.post(`/auth${url}`, body, { host: HOST, ...headers })
-    t.match(await post('/request-otp', { email: ANNA }), { status: 200 }, what)
-    t.match(await post('/verify-otp', { email: ANNA, code: codeFor(ANNA) }), { status: 200 }, what)
-    t.match(await post('/refresh'), { status: 200 }, what)
-    t.match(await post('/logout'), { status: 200 }, what)
+    t.match(await post('/request-otp', { email: ANNA }), { status: 200 }, label)
+    t.match(await post('/verify-otp', { email: ANNA, code: codeFor(ANNA) }), { status: 200 }, label)
+    t.match(await post('/refresh'), { status: 200 }, label)
+    t.match(await post('/logout'), { status: 200 }, label)
   }
 })
 
-t.test('the port is part of the host', async (t) => {
+t.test('an origin with the host name but another port is refused', async (t) => {
   const { browser } = await build(t)
   const logout = (host: string, origin: string) => browser().post('/auth/logout', {}, { host, origin })
   t.match(await logout('localhost:3000', 'http://localhost:3000'), { status: 200 })
@@ -109,13 +109,13 @@ t.test('the port is part of the host', async (t) => {
   t.match(await logout('[::1]:3000', 'http://[::1]:3000'), { status: 200 })
 })
 
-t.test('without trustedOrigins no other origin is let through, whatever the browser says of it', async (t) => {
+t.test('without trustedOrigins, no other origin is accepted, with or without Sec-Fetch-Site', async (t) => {
   const { browser } = await build(t)
   t.match(await browser().post('/auth/logout', {}, { origin: TRUSTED, 'sec-fetch-site': 'cross-site' }), { status: 403 })
   t.match(await browser().post('/auth/logout', {}, { origin: TRUSTED }), { status: 403 })
 })
 
-t.test('behind a trusted proxy the forwarded host is this host; behind none it is not believed', async (t) => {
+t.test('X-Forwarded-Host is accepted as the host only from a trusted proxy', async (t) => {
   const headers = { host: 'backend:3000', origin: `https://${HOST}`, 'x-forwarded-host': HOST }
   const trusting = await build(t, { fastify: { trustProxy: true } } as object)
   t.match(await trusting.browser().post('/auth/logout', {}, headers), { status: 200 })
@@ -123,7 +123,7 @@ t.test('behind a trusted proxy the forwarded host is this host; behind none it i
   t.match(await plain.browser().post('/auth/logout', {}, headers), { status: 403 })
 })
 
-t.test('Node\'s own fetch works over a real socket, its Sec-Fetch-Mode and all', async (t) => {
+t.test('Node\'s own fetch, which sends Sec-Fetch-Mode, works over a real socket', async (t) => {
   let mode: unknown
   const { app, codeFor } = await build(t, {
     routes: { requestOtp: { onRequest: async (request) => { mode = request.headers['sec-fetch-mode'] } } }
@@ -138,7 +138,7 @@ t.test('Node\'s own fetch works over a real socket, its Sec-Fetch-Mode and all',
   t.equal((await post('/logout', {})).status, 200)
 })
 
-t.test('trustedOrigins that are no origins are refused at boot', async (t) => {
+t.test('trustedOrigins that are not origins are refused at boot', async (t) => {
   for (const trustedOrigins of ['https://a.example', ['https://a.example/'], ['a.example'], ['*'], ['null'], ['https://a.example/x'], [1]]) {
     await t.rejects(build(t, { trustedOrigins: trustedOrigins as string[] }), { code: 'OTP_AUTH_INVALID_OPTION', message: /trustedOrigins/ })
   }

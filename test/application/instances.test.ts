@@ -27,7 +27,7 @@ async function buildTwo (t: Test) {
   return { ...built, codeForAdmin, browser, token, admin, adminToken: verified.body.access_token as string }
 }
 
-t.test('a parent and a child with two instances: each knows its own logins', async (t) => {
+t.test('with one instance in a parent and one in its child, each accepts its own logins', async (t) => {
   const { browser, token, admin, adminToken } = await buildTwo(t)
   t.match(await browser.get('/me', token), { status: 200, body: { email: ANNA } })
   t.match(await admin.get('/admin/me', adminToken), { status: 200, body: { email: ANNA } })
@@ -37,7 +37,7 @@ t.test('a parent and a child with two instances: each knows its own logins', asy
   t.match(await admin.post('/admin/refresh'), { status: 200 })
 })
 
-t.test('access tokens of one instance are refused by every guard of the other, with one secret', async (t) => {
+t.test('access tokens of one instance are refused by every guard of the other, even with one secret', async (t) => {
   const { browser, token, admin, adminToken } = await buildTwo(t)
   const refused = { status: 401, body: { code: 'OTP_AUTH_INVALID_TOKEN' } }
   for (const url of ['/admin/me', '/admin/claims', '/admin/verified', '/admin/optional']) t.match(await browser.get(url, token), refused, url)
@@ -45,7 +45,7 @@ t.test('access tokens of one instance are refused by every guard of the other, w
   t.match(await browser.get('/admin/after-ours', token), refused, 'requireVerified is not satisfied by another instance\'s authenticate')
 })
 
-t.test('refresh cookies of one instance mean nothing to the other, under their own name and under its', async (t) => {
+t.test('refresh tokens of one instance are refused by the other, under the cookie names of both', async (t) => {
   const { app, browser, token, admin } = await buildTwo(t)
   const own = browser.cookies.get('__Host-refresh_token')!
   const others = admin.cookies.get('__Host-refresh_token_admin')!
@@ -58,25 +58,25 @@ t.test('refresh cookies of one instance mean nothing to the other, under their o
 
   const logout = await refresh('/admin/logout', `__Host-refresh_token=${own}; __Host-refresh_token_admin=${own}`)
   t.match(logout, { statusCode: 200 })
-  t.match(await browser.get('/me', token), { status: 200 }, 'nor does a logout of the other end the session')
+  t.match(await browser.get('/me', token), { status: 200 }, 'a logout at the other instance does not end the session')
 })
 
-t.test('codes, request ids and device cookies of one instance open nothing at the other', async (t) => {
+t.test('codes, request IDs and device cookies of one instance do not work at the other', async (t) => {
   const { app, browser, admin, codeFor, clock } = await buildTwo(t)
   clock.advance(60)
   const requested = await browser.requestOtp(ANNA)
   t.match(requested, { status: 200 })
-  const guess = { email: ANNA, code: codeFor(ANNA), request_id: requested.body.request_id }
-  t.match(await app.inject({ method: 'POST', url: '/admin/verify-otp', payload: guess }), { statusCode: 401 })
+  const attempt = { email: ANNA, code: codeFor(ANNA), request_id: requested.body.request_id }
+  t.match(await app.inject({ method: 'POST', url: '/admin/verify-otp', payload: attempt }), { statusCode: 401 })
 
-  // A browser that logged in before has a cool-down of its own; one that logged in at the other instance has not.
+  // A browser that the instance remembers has its own cooldown. A browser that only the other instance remembers does not.
   const ask = (cookie: string) => app.inject({ method: 'POST', url: '/admin/request-otp', payload: { email: ANNA }, headers: { cookie } })
   const device = browser.cookies.get('__Host-otp_device')!
   t.match(await ask(`__Host-otp_device_admin=${device}; __Host-otp_device=${device}`), { statusCode: 429 })
   t.match(await ask(`__Host-otp_device_admin=${admin.cookies.get('__Host-otp_device_admin')}`), { statusCode: 200 })
 })
 
-t.test('request.user of another plugin is not believed', async (t) => {
+t.test('a request.user that another plugin sets is not trusted', async (t) => {
   const forged = { id: 'forged', email: ANNA, isVerified: true }
   const { browser, codeFor } = await buildApp(t, {
     before: (app) => {

@@ -4,29 +4,29 @@ import t from 'tap'
 import { buildApp } from '../helpers/app.ts'
 
 const ANNA = 'anna@example.com'
-const secret = 'the host\'s own secret for its own tokens'
+const secret = 'the secret of the application for its own tokens'
 
-/** As `@fastify/jwt` decorates the host where it is plain, and where it has a namespace. */
-interface HostJwt {
+/** The decorator that `@fastify/jwt` adds to the application, with and without a namespace. */
+interface JwtDecorator {
   sign (claims: object): string
 }
 
-const kinds: Record<string, { options: FastifyJWTOptions, jwt (app: FastifyInstance): HostJwt, verify: string }> = {
+const kinds: Record<string, { options: FastifyJWTOptions, jwt (app: FastifyInstance): JwtDecorator, verify: string }> = {
   plain: { options: { secret }, jwt: (app) => app.jwt, verify: 'jwtVerify' },
   namespaced: {
-    options: { secret, namespace: 'host' },
-    jwt: (app) => (app.jwt as unknown as { host: HostJwt }).host,
-    verify: 'hostJwtVerify'
+    options: { secret, namespace: 'app' },
+    jwt: (app) => (app.jwt as unknown as { app: JwtDecorator }).app,
+    verify: 'appJwtVerify'
   },
   'with a cookie and a decorator name': {
-    options: { secret, cookie: { cookieName: 'host_token', signed: false }, decoratorName: 'hostUser' },
+    options: { secret, cookie: { cookieName: 'app_token', signed: false }, decoratorName: 'appUser' },
     jwt: (app) => app.jwt,
     verify: 'jwtVerify'
   }
 }
 
-function addHostRoute (app: FastifyInstance, verify: string) {
-  app.get('/host', async (request) => {
+function addRoute (app: FastifyInstance, verify: string) {
+  app.get('/own', async (request) => {
     const run = (request as unknown as Record<string, () => Promise<object>>)[verify]!
     return await run.call(request)
   })
@@ -34,11 +34,11 @@ function addHostRoute (app: FastifyInstance, verify: string) {
 
 for (const [kind, { options, jwt, verify }] of Object.entries(kinds)) {
   for (const order of ['before', 'after'] as const) {
-    t.test(`the host's @fastify/jwt, ${kind}, registered ${order} ours: both work`, async (t) => {
+    t.test(`the application's @fastify/jwt, ${kind}, registered ${order} the plugin, and the plugin both work`, async (t) => {
       const { app, browser, codeFor } = await buildApp(t, {
         [order]: async (app: FastifyInstance) => {
           await app.register(fastifyJwt, options)
-          addHostRoute(app, verify)
+          addRoute(app, verify)
         }
       })
       const anna = browser()
@@ -47,22 +47,22 @@ for (const [kind, { options, jwt, verify }] of Object.entries(kinds)) {
       t.match(await anna.get('/verified', token), { status: 200 })
       t.match(await anna.refresh(), { status: 200 })
 
-      const theirs = jwt(app).sign({ hello: 'host' })
-      t.match(await anna.get('/host', theirs), { status: 200, body: { hello: 'host' } })
-      t.match(await anna.get('/host', token), { status: 401 }, 'the host does not take our token')
-      t.match(await anna.get('/me', theirs), { status: 401, body: { code: 'OTP_AUTH_INVALID_TOKEN' } }, 'nor we the host\'s')
+      const theirs = jwt(app).sign({ hello: 'world' })
+      t.match(await anna.get('/own', theirs), { status: 200, body: { hello: 'world' } })
+      t.match(await anna.get('/own', token), { status: 401 }, 'the application does not accept the token of the plugin')
+      t.match(await anna.get('/me', theirs), { status: 401, body: { code: 'OTP_AUTH_INVALID_TOKEN' } }, 'the plugin does not accept the token of the application')
     })
   }
 }
 
-t.test('the host\'s @fastify/jwt, registered without await before ours', async (t) => {
+t.test('the application\'s @fastify/jwt, registered before the plugin without await, and the plugin both work', async (t) => {
   const { app, browser, codeFor } = await buildApp(t, { before: (app) => { app.register(fastifyJwt, { secret }) } })
   const anna = browser()
   t.match(await anna.get('/me', await anna.login(ANNA, codeFor)), { status: 200 })
-  t.match(app.jwt.verify(app.jwt.sign({ hello: 'host' })), { hello: 'host' })
+  t.match(app.jwt.verify(app.jwt.sign({ hello: 'world' })), { hello: 'world' })
 })
 
-t.test('without one, ours decorates neither the host nor its requests with @fastify/jwt\'s names', async (t) => {
+t.test('without @fastify/jwt in the application, the plugin adds none of its decorators to the application and its requests', async (t) => {
   const { app, browser, codeFor } = await buildApp(t)
   const anna = browser()
   t.match(await anna.get('/me', await anna.login(ANNA, codeFor)), { status: 200 })
@@ -71,10 +71,10 @@ t.test('without one, ours decorates neither the host nor its requests with @fast
   t.notOk(app.hasReplyDecorator('jwtSign'))
 })
 
-t.test('where the host\'s own guard ran first, ours still asks for our token', async (t) => {
+t.test('the plugin\'s guards require the plugin\'s token, even if a guard of the application has set request.user', async (t) => {
   const { app, browser, codeFor } = await buildApp(t, {
-    before: (app) => app.register(fastifyJwt, { secret, cookie: { cookieName: 'host_token', signed: false } })
-      .after(() => { app.addHook('onRequest', async (request) => { request.user = { id: 1, email: 'host@example.com', isVerified: true } }) })
+    before: (app) => app.register(fastifyJwt, { secret, cookie: { cookieName: 'app_token', signed: false } })
+      .after(() => { app.addHook('onRequest', async (request) => { request.user = { id: 1, email: 'app@example.com', isVerified: true } }) })
   })
   const anna = browser()
   t.match(await anna.get('/verified'), { status: 401 })

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import type { FastifyInstance } from 'fastify'
 import type { OtpAuthOptions } from '../../src/index.ts'
-import { drizzleStorage } from '../../src/storage/drizzle/sqlite.ts'
+import { drizzleStorage } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { buildApp, openDatabase, openStorage } from '../helpers/app.ts'
 import { ownEnvironment } from '../helpers/environment.ts'
 import { freshDist } from '../helpers/fresh-dist.ts'
@@ -19,12 +19,12 @@ async function buildLogged (t: Test, { fastify, ...options }: Parameters<typeof 
   return { ...built, count: (pattern: RegExp) => logged.filter(({ level, msg }) => level >= 40 && pattern.test(msg)).length }
 }
 
-/** Lets everything that is ready run. */
+/** Lets all pending callbacks run. */
 async function turns (number = 20) {
   for (let turn = 0; turn < number; turn++) await new Promise((resolve) => { setImmediate(resolve) })
 }
 
-t.test('X-Forwarded-For while trustProxy is off warns once', async (t) => {
+t.test('X-Forwarded-For logs one warning if trustProxy is off', async (t) => {
   const { browser, count } = await buildLogged(t)
   const forwarded = { 'x-forwarded-for': '203.0.113.7' }
   await browser().post('/auth/logout')
@@ -33,7 +33,7 @@ t.test('X-Forwarded-For while trustProxy is off warns once', async (t) => {
   t.equal(count(/trustProxy/), 1)
 })
 
-t.test('X-Forwarded-For from a peer that trustProxy does not name warns once, also where it is a number', async (t) => {
+t.test('X-Forwarded-For from a peer that trustProxy does not include logs one warning, even if trustProxy is a number', async (t) => {
   for (const trustProxy of [1, '10.0.0.0/8']) {
     const { browser, count } = await buildLogged(t, { fastify: { trustProxy: trustProxy as string } })
     for (let n = 0; n < 2; n++) await browser().post('/auth/logout', {}, { 'x-forwarded-for': '203.0.113.1' })
@@ -41,25 +41,25 @@ t.test('X-Forwarded-For from a peer that trustProxy does not name warns once, al
   }
   const named = await buildLogged(t, { fastify: { trustProxy: '192.0.2.0/24' } })
   await named.browser().post('/auth/logout', {}, { 'x-forwarded-for': '203.0.113.1' })
-  t.equal(named.count(/trustProxy/), 0, 'named')
+  t.equal(named.count(/trustProxy/), 0, 'a peer that trustProxy includes')
 })
 
-t.test('X-Forwarded-For while trustProxy is on is no news', async (t) => {
+t.test('X-Forwarded-For logs no warning if trustProxy is on', async (t) => {
   const { browser, count } = await buildLogged(t, { fastify: { trustProxy: true } })
   await browser().post('/auth/logout', {}, { 'x-forwarded-for': '203.0.113.7' })
   t.equal(count(/trustProxy/), 0)
 })
 
-t.test('the host\'s own routes are left alone: no warning, no header, no hook of ours', async (t) => {
-  const { browser, count } = await buildLogged(t, { after: (app) => { app.post('/host', async (request) => ({ body: request.body ?? 'none' })) } })
-  const answer = await browser().send({
-    method: 'POST', url: '/host', headers: { 'x-forwarded-for': '203.0.113.7', origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }
+t.test('the application\'s own routes get no warning, no header and no hook of the plugin', async (t) => {
+  const { browser, count } = await buildLogged(t, { after: (app) => { app.post('/own', async (request) => ({ body: request.body ?? 'none' })) } })
+  const response = await browser().send({
+    method: 'POST', url: '/own', headers: { 'x-forwarded-for': '203.0.113.7', origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }
   })
-  t.match(answer, { status: 200, body: { body: 'none' }, headers: { 'cache-control': undefined } })
+  t.match(response, { status: 200, body: { body: 'none' }, headers: { 'cache-control': undefined } })
   t.equal(count(/trustProxy/), 0)
 })
 
-t.test('addresses with upper-case letters warn at boot, others do not', async (t) => {
+t.test('stored emails with uppercase letters log a warning at boot, and others do not', async (t) => {
   for (const [email, warnings] of [['Anna@example.com', 1], ['anna@Example.com', 1], [ANNA, 0]] as const) {
     const { client, storage } = openStorage(t)
     client.prepare('insert into otp_users (id, email, is_verified) values (?, ?, 1)').run('u1', email)
@@ -68,15 +68,15 @@ t.test('addresses with upper-case letters warn at boot, others do not', async (t
   }
 })
 
-t.test('a storage that cannot be read at boot is logged and stops nothing', async (t) => {
+t.test('a storage that cannot be read at boot is logged and does not stop the application', async (t) => {
   const { storage, fail } = spyStorage(openStorage(t).storage)
   fail('hasMixedCaseEmails')
   const { browser, codeFor, count } = await buildLogged(t, { storage })
   t.equal(count(/Storage cannot be read/), 1)
-  t.ok(await browser().login(ANNA, codeFor), 'it may come later')
+  t.ok(await browser().login(ANNA, codeFor), 'the storage may work later')
 })
 
-t.test('a database without our tables is logged at boot and answers 503', async (t) => {
+t.test('a database without the plugin\'s tables is logged at boot, and requests get 503', async (t) => {
   const { client, db } = openDatabase()
   t.teardown(() => client.close())
   for (const table of ['otp_users', 'otp_challenges', 'otp_counters', 'otp_sessions']) client.exec(`drop table ${table}`)
@@ -85,35 +85,35 @@ t.test('a database without our tables is logged at boot and answers 503', async 
   t.match(await browser().requestOtp(ANNA), { status: 503, body: { code: 'OTP_AUTH_STORAGE_UNAVAILABLE' } })
 })
 
-/** An application whose mails go out behind the answer and stay under way until the test lets them go. */
-async function buildWithSlowMail (t: Test, options: Partial<OtpAuthOptions> & { after?: (app: FastifyInstance) => void } = {}) {
-  let letGo!: () => void
-  const gate = new Promise<void>((resolve) => { letGo = resolve })
+/** An application that does not await delivery. Its emails are not sent until the test calls `release`. */
+async function buildWithSlowDelivery (t: Test, options: Partial<OtpAuthOptions> & { after?: (app: FastifyInstance) => void } = {}) {
+  let release!: () => void
+  const gate = new Promise<void>((resolve) => { release = resolve })
   const sent: string[] = []
   const sendOtp = async ({ email }: { email: string }) => {
     await gate
     sent.push(email)
   }
-  return { letGo, sent, ...await buildApp(t, { sendOtp, awaitDelivery: false, ...options }) }
+  return { release, sent, ...await buildApp(t, { sendOtp, awaitDelivery: false, ...options }) }
 }
 
-t.test('onClose waits for deliveries under way', async (t) => {
-  const { app, browser, letGo, sent } = await buildWithSlowMail(t)
+t.test('onClose waits for unfinished deliveries', async (t) => {
+  const { app, browser, release, sent } = await buildWithSlowDelivery(t)
   t.match(await browser().requestOtp(ANNA), { status: 200 })
   let closed = false
   const closing = app.close().then(() => { closed = true })
   await turns()
   t.notOk(closed)
   t.same(sent, [])
-  letGo()
+  release()
   await closing
   t.same(sent, [ANNA])
 })
 
-t.test('a request that is still being answered when the application closes has its mail sent, too', async (t) => {
+t.test('if the application closes during a request, the email of that request is still sent', async (t) => {
   let closing: Promise<void> | undefined
   let closed = false
-  const { app, letGo, sent } = await buildWithSlowMail(t, {
+  const { app, release, sent } = await buildWithSlowDelivery(t, {
     routes: {
       requestOtp: {
         preHandler: async () => {
@@ -124,20 +124,20 @@ t.test('a request that is still being answered when the application closes has i
     }
   })
   const base = await app.listen({ host: '127.0.0.1', port: 0 })
-  // A connection kept alive would hold the server open for its keepAliveTimeout, 72 s.
-  const answer = await fetch(`${base}/auth/request-otp`, {
+  // A kept-alive connection would keep the server open for its keepAliveTimeout of 72 s.
+  const response = await fetch(`${base}/auth/request-otp`, {
     method: 'POST', body: JSON.stringify({ email: ANNA }), headers: { 'content-type': 'application/json', connection: 'close' }
   })
-  t.match(await answer.json(), { request_id: String })
+  t.match(await response.json(), { request_id: String })
   await turns()
   t.notOk(closed)
-  letGo()
+  release()
   await closing
   t.same(sent, [ANNA])
 })
 
-t.test('onClose waits for a delivery that never ends no longer than deliveryTimeout', async (t) => {
-  const { app, browser, events } = await buildWithSlowMail(t, { deliveryTimeout: 0.05 })
+t.test('onClose waits at most deliveryTimeout for a delivery that never ends', async (t) => {
+  const { app, browser, events } = await buildWithSlowDelivery(t, { deliveryTimeout: 0.05 })
   t.match(await browser().requestOtp(ANNA), { status: 200 })
   await app.close()
   t.match(events.at(-1), { type: 'delivery.failed', reason: 'timeout' })
@@ -145,7 +145,7 @@ t.test('onClose waits for a delivery that never ends no longer than deliveryTime
 
 interface Made { callback: () => Promise<void>, delay: number, timer: NodeJS.Timeout }
 
-/** Takes the place of the timers' functions while `run` runs. */
+/** Replaces setInterval and clearInterval while `run` runs. */
 async function withTimers (run: (timers: { made: Made[], cleared: unknown[] }) => Promise<void>) {
   const { setInterval, clearInterval } = globalThis
   const made: Made[] = []
@@ -166,7 +166,7 @@ async function withTimers (run: (timers: { made: Made[], cleared: unknown[] }) =
   }
 }
 
-t.test('the cleanup timer runs, survives a failure, keeps no process alive and is cleared in onClose', async (t) => {
+t.test('the cleanup timer runs, survives a failure, does not keep the process alive and is cleared in onClose', async (t) => {
   await withTimers(async ({ made, cleared }) => {
     const { storage, calls, fail } = spyStorage(openStorage(t).storage)
     const { app, count } = await buildLogged(t, { storage, cleanupInterval: '30m' })
@@ -187,14 +187,14 @@ t.test('the cleanup timer runs, survives a failure, keeps no process alive and i
   })
 })
 
-t.test('cleanupInterval false sets no timer', async (t) => {
+t.test('with cleanupInterval false, no timer is set', async (t) => {
   await withTimers(async ({ made }) => {
     await buildApp(t, { cleanupInterval: false })
     t.same(made, [])
   })
 })
 
-/** Boots the built package with its cleanup timer set, and then has nothing to do. */
+/** Boots the built package with its cleanup timer and then does nothing. */
 const IDLE = `
   import Sqlite from 'better-sqlite3'
   import { drizzle } from 'drizzle-orm/better-sqlite3'
@@ -210,7 +210,7 @@ const IDLE = `
   process.stdout.write('ready')
 `
 
-t.test('a process with nothing else to do ends by itself', async (t) => {
+t.test('the plugin does not keep an idle process alive', async (t) => {
   freshDist()
   const cwd = fileURLToPath(new URL('../..', import.meta.url))
   const child = spawnSync(process.execPath, ['--input-type=module', '--eval', IDLE], {
@@ -219,7 +219,7 @@ t.test('a process with nothing else to do ends by itself', async (t) => {
   t.match(child, { status: 0, signal: null, stdout: 'ready' }, child.stderr)
 })
 
-t.test('what the host opened stays open when ours closes', async (t) => {
+t.test('a database that the application opened stays open when the plugin closes', async (t) => {
   const { client, storage } = openStorage(t)
   const { app } = await buildApp(t, { storage })
   await app.close()

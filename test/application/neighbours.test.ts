@@ -14,15 +14,15 @@ import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fas
 import t, { type Test } from 'tap'
 import { z } from 'zod'
 import otpAuth from '../../src/index.ts'
-import { drizzleStorage } from '../../src/storage/drizzle/sqlite.ts'
+import { drizzleStorage } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { buildApp, openDatabase } from '../helpers/app.ts'
 import { Browser, type Answer } from '../helpers/browser.ts'
 
 const EMAIL = 'anna@example.com'
 const PAGE = 'https://app.example'
-const SECRET = 'a secret of the host, of 32 bytes or more'
+const SECRET = 'a secret of the application, of 32 bytes or more'
 
-/** A plugin that hosts have: how it is registered, and what must still be true of it beside ours. */
+/** Another plugin of an application: how it is registered, and a check that it still works next to this plugin. */
 interface Neighbour {
   register: (app: FastifyInstance) => unknown
   works?: (t: Test, app: FastifyInstance, login: Answer) => unknown
@@ -62,7 +62,7 @@ const neighbours: Record<string, Neighbour> = {
     async register (app) {
       await app.register(fastifyCookie)
       await app.register(csrf)
-      // In a context of its own, so that its hook is there before the route, in whichever order the plugins come.
+      // In its own context, so that its hook exists before the route in both orders of registration.
       await app.register(async (forms) => {
         forms.post('/form', { onRequest: [forms.csrfProtection] }, async () => 'sent')
       })
@@ -77,7 +77,7 @@ const neighbours: Record<string, Neighbour> = {
   },
   '@fastify/under-pressure': { register: (app) => app.register(underPressure, { exposeStatusRoute: true }) },
   '@fastify/swagger': {
-    register: (app) => app.register(swagger, { openapi: { info: { title: 'A host', version: '1' } } }),
+    register: (app) => app.register(swagger, { openapi: { info: { title: 'An application', version: '1' } } }),
     works: (t, app) => t.ok(Object.keys(app.swagger().paths ?? {}).length > 0)
   },
   '@fastify/rate-limit for all routes': {
@@ -104,7 +104,7 @@ const neighbours: Record<string, Neighbour> = {
   }
 }
 
-/** Everything that our routes and guards do for a browser on the host's page. */
+/** Uses all routes and guards as a browser on a page of the application does. */
 async function logIn (t: Test, app: FastifyInstance, codeFor: (email: string) => string): Promise<Answer> {
   const browser = new Browser(app, '192.0.2.1')
   const send = (path: string, payload: object = {}) =>
@@ -124,7 +124,7 @@ async function logIn (t: Test, app: FastifyInstance, codeFor: (email: string) =>
 
 for (const [name, { register, works }] of Object.entries(neighbours)) {
   for (const order of ['before', 'after'] as const) {
-    t.test(`${name}, registered ${order} ours, and ours go on working`, async (t) => {
+    t.test(`${name}, registered ${order} the plugin, and the plugin both work`, async (t) => {
       const { app, codeFor } = await buildApp(t, {
         trustedOrigins: [PAGE],
         fastify: { trustProxy: true },
@@ -140,7 +140,7 @@ for (const [name, { register, works }] of Object.entries(neighbours)) {
   }
 }
 
-t.test('@fastify/autoload registers ours from a file, and the guards are there for the routes that it loads', async (t) => {
+t.test('@fastify/autoload registers the plugin from a file, and the routes that it loads can use the guards', async (t) => {
   const folder = t.testdir({
     plugins: {
       'auth.mjs': `

@@ -7,24 +7,24 @@ import t from 'tap'
 import { z } from 'zod'
 import { buildApp } from '../helpers/app.ts'
 
-const openapi = { info: { title: 'Host', version: '1' } }
+const openapi = { info: { title: 'App', version: '1' } }
 const BEARER = [{ 'otp_auth.bearer': [] }]
 
-t.test('our answers never reach a serializer: what the host sends on a guarded route goes out whole', async (t) => {
+t.test('the plugin\'s response schemas never reach a serializer, so the response of the application on a guarded route is sent unchanged', async (t) => {
   const { app } = await buildApp(t, {
     before: (app) => app.register(swagger, { openapi }),
     after: (app) => {
       app.setErrorHandler((error, _request, reply) => {
-        // Shapes that a JSON schema of ours would cut or refuse.
+        // Shapes that a JSON schema of the plugin would cut or refuse.
         reply.status((error as { statusCode: number }).statusCode).send({ problem: { title: 'no' }, message: ['a', 'list'], statusCode: 'text' })
       })
       app.get('/guarded', { onRequest: [app.requireVerified] }, async () => ({}))
     }
   })
   t.ok((app.swagger() as any).paths['/guarded'].get.responses[401])
-  const answer = await app.inject('/guarded')
-  t.equal(answer.statusCode, 401)
-  t.same(answer.json(), { problem: { title: 'no' }, message: ['a', 'list'], statusCode: 'text' })
+  const result = await app.inject('/guarded')
+  t.equal(result.statusCode, 401)
+  t.same(result.json(), { problem: { title: 'no' }, message: ['a', 'list'], statusCode: 'text' })
 })
 
 const useZod = (app: FastifyInstance) => {
@@ -33,8 +33,8 @@ const useZod = (app: FastifyInstance) => {
 }
 const onlyTransform = (app: FastifyInstance) => { app.setValidatorCompiler(validatorCompiler) }
 
-for (const [kind, setup] of Object.entries({ 'zod for everything': useZod, 'zod for bodies alone': onlyTransform })) {
-  t.test(`a host with ${kind}: the document has our routes and the padlocks, and the routes work`, async (t) => {
+for (const [kind, setup] of Object.entries({ 'zod for everything': useZod, 'zod only for bodies': onlyTransform })) {
+  t.test(`with ${kind}, the document has the plugin's routes and the security of guarded routes, and the routes work`, async (t) => {
     const { app, browser, codeFor } = await buildApp(t, {
       before: async (app) => {
         setup(app)
@@ -60,7 +60,7 @@ for (const [kind, setup] of Object.entries({ 'zod for everything': useZod, 'zod 
   })
 }
 
-t.test('a host with TypeBox: marks and answers beside its own schemas', async (t) => {
+t.test('with TypeBox, the document has the security and responses of a guarded route next to its own schemas', async (t) => {
   const { app } = await buildApp(t, {
     before: async (app) => {
       app.setValidatorCompiler(TypeBoxValidatorCompiler)
@@ -76,13 +76,13 @@ t.test('a host with TypeBox: marks and answers beside its own schemas', async (t
   t.equal((await app.inject({ method: 'POST', url: '/pay', payload: { amount: 1 } })).statusCode, 401)
 })
 
-t.test('a route with a transform of its own gets the padlock, and that transform none of our answers', async (t) => {
+t.test('a guarded route with its own transform gets its security, and its transform gets none of the plugin\'s responses', async (t) => {
   const { app } = await buildApp(t, {
     before: (app) => app.register(swagger, { openapi }),
     after: (app) => {
       const schema = { response: { 200: { type: 'object', description: 'the total', properties: {} } } }
       const swaggerTransform = ({ schema, url }: { schema: { response: object }, url: string }) => {
-        if (Object.keys(schema.response).join() !== '200') throw new Error('I know my own answers alone')
+        if (Object.keys(schema.response).join() !== '200') throw new Error('unknown responses')
         return { schema, url }
       }
       app.get('/pay', { schema, config: { swaggerTransform } as object, onRequest: [app.authenticate] }, async () => ({ total: 1 }))
@@ -92,7 +92,7 @@ t.test('a route with a transform of its own gets the padlock, and that transform
   t.same([security, Object.keys(responses)], [BEARER, ['200']])
 })
 
-t.test('schemas that are functions are none of ours, and their transform gets none of our answers', async (t) => {
+t.test('if the response schemas of a route are functions, their transform gets none of the plugin\'s responses', async (t) => {
   const Total = Object.assign(() => {}, { toJsonSchema: () => ({ type: 'object', description: 'the total' }) })
   const transform = ({ schema, url }: any) => {
     const response = schema?.response && Object.entries(schema.response).map(([status, one]: any) => [status, one.toJsonSchema()])
@@ -108,7 +108,7 @@ t.test('schemas that are functions are none of ours, and their transform gets no
   t.same((app.swagger() as any).paths['/pay'].get.security, BEARER)
 })
 
-t.test('a route whose schema is null is a route without one', async (t) => {
+t.test('a route whose schema is null is treated as a route without a schema', async (t) => {
   const { app } = await buildApp(t, {
     before: (app) => app.register(swagger, { openapi }),
     after: (app) => {

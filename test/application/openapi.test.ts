@@ -6,7 +6,7 @@ import otpAuth, { type OtpAuthOptions } from '../../src/index.ts'
 import { buildApp, wrongCode } from '../helpers/app.ts'
 import { required } from '../helpers/options.ts'
 
-const OPENAPI: SwaggerOptions = { openapi: { info: { title: 'Host', version: '1' } } }
+const OPENAPI: SwaggerOptions = { openapi: { info: { title: 'App', version: '1' } } }
 const ROUTES = ['/auth/request-otp', '/auth/verify-otp', '/auth/refresh', '/auth/logout']
 const BEARER = [{ 'otp_auth.bearer': [] }]
 
@@ -16,7 +16,7 @@ interface Setup extends Partial<OtpAuthOptions> {
   after?: (app: FastifyInstance) => unknown
 }
 
-/** The document of an application with @fastify/swagger before ours, and the application. */
+/** An application with @fastify/swagger registered before the plugin, and its document. */
 async function document (t: Test, { swagger: given = OPENAPI, before, ...setup }: Setup = {}) {
   const built = await buildApp(t, {
     ...setup,
@@ -34,7 +34,7 @@ async function isValid (t: Test, doc: object): Promise<void> {
 }
 
 for (const refreshTokenDelivery of ['cookie', 'both', 'body'] as const) {
-  t.test(`describes the four routes with refreshTokenDelivery "${refreshTokenDelivery}"`, async (t) => {
+  t.test(`the document describes the four routes with refreshTokenDelivery "${refreshTokenDelivery}"`, async (t) => {
     const { doc, app } = await document(t, { refreshTokenDelivery })
     await isValid(t, doc)
     t.match(app.swagger({ yaml: true }), 'otp_auth_verifyOtp')
@@ -47,7 +47,7 @@ for (const refreshTokenDelivery of ['cookie', 'both', 'body'] as const) {
         const { examples, schema } = content['application/json']
         t.ok(Object.keys(examples).length > 0, status)
         for (const { value } of Object.values<any>(examples)) t.notOk(Object.values(value).includes(undefined), status)
-        // A host's own error handler may say more.
+        // An error handler of the application may add fields.
         if (status !== '200') t.equal(schema.additionalProperties, true, status)
       }
     }
@@ -61,7 +61,7 @@ for (const refreshTokenDelivery of ['cookie', 'both', 'body'] as const) {
   })
 }
 
-t.test('the examples are what the routes answer', async (t) => {
+t.test('the examples equal the responses of the routes', async (t) => {
   const { doc, browser, codeFor } = await document(t)
   const anna = browser()
   const example = (path: string, status: number, code: string) =>
@@ -77,28 +77,28 @@ t.test('the examples are what the routes answer', async (t) => {
     ['OTP_AUTH_USER_CREATION_FAILED', 'OTP_AUTH_RESERVED_CLAIM'])
 })
 
-t.test('guards mark their routes, wherever they stand, and no others', async (t) => {
+t.test('guards in any position add security to their routes, and to no others', async (t) => {
   const shared = { tags: ['shared'] }
   const { doc } = await document(t, {
     before: (app) => {
-      // A hook of the host's that puts guards on routes after ours has seen them.
+      // A hook of the application that adds guards to routes after the hook of the plugin.
       app.addHook('onRoute', (route) => { if (route.url === '/by-hook') route.preHandler = [app.authenticate] })
     },
     after: (app) => {
       const { authenticate, authenticateOptional, requireVerified, customClaims } = app
-      const answer = async () => ({})
-      app.get('/public', { schema: shared }, answer)
-      app.get('/alone', { schema: shared, onRequest: authenticate }, answer)
-      app.get('/pre-validation', { preValidation: [customClaims, authenticate] }, answer)
-      app.get('/optional', { preHandler: [authenticateOptional] }, answer)
-      app.get('/both', { onRequest: [authenticateOptional], preHandler: [requireVerified] }, answer)
-      app.get('/claims', { onRequest: [customClaims] }, answer)
-      app.get('/by-hook', answer)
-      app.register(async (child) => { child.get('/child', { onRequest: [authenticate] }, answer) })
+      const handler = async () => ({})
+      app.get('/public', { schema: shared }, handler)
+      app.get('/alone', { schema: shared, onRequest: authenticate }, handler)
+      app.get('/pre-validation', { preValidation: [customClaims, authenticate] }, handler)
+      app.get('/optional', { preHandler: [authenticateOptional] }, handler)
+      app.get('/both', { onRequest: [authenticateOptional], preHandler: [requireVerified] }, handler)
+      app.get('/claims', { onRequest: [customClaims] }, handler)
+      app.get('/by-hook', handler)
+      app.register(async (child) => { child.get('/child', { onRequest: [authenticate] }, handler) })
       app.get('/own', {
         schema: { security: [], response: { 401: { type: 'null', description: 'Mine' }, '4XX': { type: 'null', description: 'All' } } } as object,
         preHandler: [requireVerified]
-      }, answer)
+      }, handler)
     }
   })
   await isValid(t, doc)
@@ -115,12 +115,12 @@ t.test('guards mark their routes, wherever they stand, and no others', async (t)
   t.same(marks('/optional'), { security: [{}, ...BEARER], statuses: ['200', '401'] })
   t.same(marks('/own'), { security: [], statuses: ['401', '4XX'] })
   t.equal(doc.paths['/own'].get.responses['401'].description, 'Mine')
-  t.same(doc.paths['/alone'].get.tags, ['shared'], 'the schema of the host is kept')
-  t.same(Object.keys(shared), ['tags'], 'and never written to')
+  t.same(doc.paths['/alone'].get.tags, ['shared'], 'the schema of the application is kept')
+  t.same(Object.keys(shared), ['tags'], 'the schema object is not changed')
   t.ok(doc.paths['/me'].get.responses[401].headers['WWW-Authenticate'])
 })
 
-t.test('two instances have two tags and two schemes, and a scheme of the host stays', async (t) => {
+t.test('two instances have two tags and two security schemes, and a scheme of the application is kept', async (t) => {
   const mine = { type: 'http', scheme: 'basic' } as const
   const components = { securitySchemes: { 'otp_auth.bearer': mine } }
   const { doc } = await document(t, {
@@ -138,11 +138,11 @@ t.test('two instances have two tags and two schemes, and a scheme of the host st
   t.match(doc.paths['/admin/refresh'].post, { tags: ['admin'], operationId: 'admin_refresh', security: [{ 'admin.refresh_cookie': [] }] })
   t.same(doc.components.securitySchemes['otp_auth.bearer'], mine)
   t.equal(doc.components.securitySchemes['admin.refresh_cookie'].name, '__Host-refresh_token_admin')
-  t.same(Object.keys(components.securitySchemes), ['otp_auth.bearer'], "the host's own object is not written to")
+  t.same(Object.keys(components.securitySchemes), ['otp_auth.bearer'], 'the object of the application is not changed')
 })
 
-t.test('Swagger 2 gets a header for the token, and no cookies', async (t) => {
-  const { doc } = await document(t, { swagger: { swagger: { info: { title: 'Host', version: '1' } } } })
+t.test('a Swagger 2 document describes the token as a header and has no cookies', async (t) => {
+  const { doc } = await document(t, { swagger: { swagger: { info: { title: 'App', version: '1' } } } })
   await isValid(t, doc)
   t.match(doc.securityDefinitions, { 'otp_auth.bearer': { type: 'apiKey', in: 'header' } })
   t.same(doc.paths['/auth/refresh'].post.security, [])
@@ -151,20 +151,20 @@ t.test('Swagger 2 gets a header for the token, and no cookies', async (t) => {
   t.same(Object.keys(doc.paths['/verified'].get.responses), ['200', '401', '403'])
 })
 
-t.test('a transform of the host for one of our routes gets what ours made', async (t) => {
+t.test('a transform of the application on a route of the plugin gets the schema that the plugin has transformed', async (t) => {
   const swaggerTransform = ({ schema }: any) => ({ schema: { ...schema, summary: `${schema.security.length}` }, url: '/moved' })
   const { doc } = await document(t, { routes: { logout: { config: { swaggerTransform } } } })
   t.equal(doc.paths['/moved'].post.summary, '3')
 })
 
-t.test('openapi: false hides our routes and marks nothing', async (t) => {
+t.test('with openapi: false, the document has none of the plugin\'s routes and no security', async (t) => {
   const { doc } = await document(t, { openapi: false })
   t.same(Object.keys(doc.paths), ['/me', '/verified'])
   t.equal(doc.paths['/me'].get.security, undefined)
   t.equal(doc.components.securitySchemes, undefined)
 })
 
-t.test('@fastify/swagger after ours: nothing breaks, and the log says why the document lacks us', async (t) => {
+t.test('if @fastify/swagger is registered after the plugin, nothing breaks and the log says why the document lacks the plugin', async (t) => {
   const lines: string[] = []
   const logger = { level: 'warn', stream: { write: (line: string) => { lines.push(line) } } }
   const { app } = await buildApp(t, {
@@ -178,7 +178,7 @@ t.test('@fastify/swagger after ours: nothing breaks, and the log says why the do
   t.match(lines.join(''), 'Register @fastify/swagger before this plugin')
 })
 
-t.test('without @fastify/swagger no route of the host is touched', async (t) => {
+t.test('without @fastify/swagger, no route of the application is changed', async (t) => {
   const routes: object[] = []
   const { app } = await buildApp(t, {
     after: (app) => {

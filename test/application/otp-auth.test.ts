@@ -6,7 +6,7 @@ const ANNA = 'anna@example.com'
 const USER = { id: 'u1', email: ANNA, isVerified: true }
 const COOKIE = '__Host-refresh_token'
 
-/** An application with one user, whom the host lets in by a route of its own. */
+/** An application with one user, who logs in through a route of the application. */
 async function build (t: Parameters<typeof buildApp>[0], options: Parameters<typeof buildApp>[1] = {}) {
   const issued: IssuedTokens[] = []
   const built = await buildApp(t, {
@@ -22,7 +22,7 @@ async function build (t: Parameters<typeof buildApp>[0], options: Parameters<typ
   return { ...built, issued }
 }
 
-t.test('issueTokens without a reply: tokens that work, and a session in the list', async (t) => {
+t.test('issueTokens without a reply returns tokens that work, and its session is listed', async (t) => {
   const { app, browser } = await build(t, { refreshTokenDelivery: 'body', accessTokenLifetime: '5m' })
   const tokens = await app.otpAuth.issueTokens(USER)
   t.match(tokens, { accessToken: String, refreshToken: String, expiresIn: 300, sessionId: /^[\w-]{22}$/ })
@@ -32,7 +32,7 @@ t.test('issueTokens without a reply: tokens that work, and a session in the list
   t.match((await app.otpAuth.listSessions(USER.id)).map(({ id }) => id), [tokens.sessionId])
 })
 
-t.test('issueTokens with a reply sets the refresh cookie as refreshTokenDelivery says', async (t) => {
+t.test('issueTokens with a reply sets the refresh cookie unless refreshTokenDelivery is "body"', async (t) => {
   for (const refreshTokenDelivery of ['cookie', 'both', 'body'] as const) {
     const { browser, issued } = await build(t, { refreshTokenDelivery })
     const anna = browser()
@@ -42,7 +42,7 @@ t.test('issueTokens with a reply sets the refresh cookie as refreshTokenDelivery
   }
 })
 
-t.test('issueTokens asks for the host\'s claims, with the request where there is one, and throws where one is reserved', async (t) => {
+t.test('issueTokens calls getAdditionalClaims, with the request if there is one, and throws if a claim is reserved', async (t) => {
   const urls: unknown[] = []
   const { app, browser } = await build(t, {
     getAdditionalClaims: ({ user, request }) => {
@@ -53,10 +53,10 @@ t.test('issueTokens asks for the host\'s claims, with the request where there is
   await browser().post('/sso')
   await t.rejects(app.otpAuth.issueTokens(USER), { code: 'OTP_AUTH_RESERVED_CLAIM', message: /"exp"/ })
   t.same(urls, [['u1', '/sso'], ['u1', undefined]])
-  t.equal((await app.otpAuth.listSessions(USER.id)).length, 1, 'the one that threw left no session')
+  t.equal((await app.otpAuth.listSessions(USER.id)).length, 1, 'the call that threw left no session')
 })
 
-t.test('revokeSession ends one session at once, and says whether it lived', async (t) => {
+t.test('revokeSession ends one session at once and returns whether it was active', async (t) => {
   const { app, browser } = await build(t)
   const [one, two] = [await app.otpAuth.issueTokens(USER), await app.otpAuth.issueTokens(USER)]
   t.equal(await app.otpAuth.revokeSession(one.sessionId), true)
@@ -67,7 +67,7 @@ t.test('revokeSession ends one session at once, and says whether it lived', asyn
   t.match(await browser().get('/me', two.accessToken), { status: 200 })
 })
 
-t.test('revokeAllSessions ends all of one user, also those of this very millisecond, and counts them', async (t) => {
+t.test('revokeAllSessions ends all sessions of one user, even those of the same millisecond, and returns their number', async (t) => {
   const { app, client, browser, clock } = await build(t)
   client.prepare('insert into otp_users (id, email, is_verified) values (?, ?, 1)').run('u2', 'bob@example.com')
   const mine = [await app.otpAuth.issueTokens(USER)]
@@ -82,7 +82,7 @@ t.test('revokeAllSessions ends all of one user, also those of this very millisec
   t.match(await browser().get('/me', others.accessToken), { status: 200 })
 })
 
-t.test('listSessions: the live ones of the user, newest first, with their times', async (t) => {
+t.test('listSessions returns the active sessions of the user, newest first, with their times', async (t) => {
   const { app, browser, clock } = await build(t, { refreshTokenDelivery: 'both' })
   const first = await app.otpAuth.issueTokens(USER)
   clock.advance(10)
@@ -99,17 +99,17 @@ t.test('listSessions: the live ones of the user, newest first, with their times'
   ])
   t.same(await app.otpAuth.listSessions('nobody'), [])
   clock.advance(8 * 86_400)
-  t.same(await app.otpAuth.listSessions(USER.id), [], 'what nobody refreshed is over')
+  t.same(await app.otpAuth.listSessions(USER.id), [], 'idle sessions have expired')
 })
 
-t.test('cleanup removes what has been over for an hour, and says how many of each', async (t) => {
+t.test('cleanup removes rows that expired more than an hour ago and returns the number of each kind', async (t) => {
   const { app, browser, codeFor, clock, client } = await build(t, { refreshTokenLifetime: '1d' })
   await browser().login(ANNA, codeFor)
   await browser('198.51.100.1').requestOtp('bob@example.com')
   t.same(await app.otpAuth.cleanup(), { challenges: 0, counters: 0, sessions: 0 })
 
   clock.advance(600 + 3600 - 1)
-  t.same(await app.otpAuth.cleanup(), { challenges: 0, counters: 0, sessions: 0 }, 'short of the margin nothing goes')
+  t.same(await app.otpAuth.cleanup(), { challenges: 0, counters: 0, sessions: 0 }, 'nothing is removed before the hour is over')
   clock.advance(2)
   t.same(await app.otpAuth.cleanup(), { challenges: 2, counters: 0, sessions: 0 })
   clock.advance(86_400)
@@ -119,7 +119,7 @@ t.test('cleanup removes what has been over for an hour, and says how many of eac
   t.same(client.prepare('select (select count(*) from otp_sessions) as s, (select count(*) from otp_users) as u').get(), { s: 0, u: 1 })
 })
 
-t.test('revoked sessions stay until their expiry, for they are the blacklist', async (t) => {
+t.test('revoked sessions are kept until their expiry, so that their tokens stay refused', async (t) => {
   const { app, client, clock } = await build(t)
   const { sessionId } = await app.otpAuth.issueTokens(USER)
   await app.otpAuth.revokeSession(sessionId)
@@ -128,7 +128,7 @@ t.test('revoked sessions stay until their expiry, for they are the blacklist', a
   t.match(client.prepare('select id from otp_sessions').all(), [{ id: sessionId }])
 })
 
-t.test('more than one batch of rows is removed in one cleanup', async (t) => {
+t.test('one cleanup removes more than one batch of rows', async (t) => {
   const { app, client, clock } = await build(t)
   const insert = client.prepare('insert into otp_sessions (id, user_id, seq, created_at, idle_expires_at, expires_at) values (?, ?, 0, 0, ?, ?)')
   for (let row = 0; row < 2_500; row++) insert.run(`s${row}`, 'u1', START, START)
@@ -136,7 +136,7 @@ t.test('more than one batch of rows is removed in one cleanup', async (t) => {
   t.match(await app.otpAuth.cleanup(), { sessions: 2_500 })
 })
 
-t.test('a storage that fails is OTP_AUTH_STORAGE_UNAVAILABLE here, too', async (t) => {
+t.test('a storage failure makes the functions of app.otpAuth reject with OTP_AUTH_STORAGE_UNAVAILABLE', async (t) => {
   const { app, client } = await build(t)
   client.exec('drop table otp_sessions')
   const unavailable = { code: 'OTP_AUTH_STORAGE_UNAVAILABLE', statusCode: 503 }

@@ -10,7 +10,7 @@ function routesUnder (app: FastifyInstance, prefix: string) {
   return ROUTES.map((url) => app.hasRoute({ method: 'POST', url: `${prefix}${url}` }))
 }
 
-t.test('the routes stand under /auth, under a prefix of the host\'s choice, or under none', async (t) => {
+t.test('the routes are under /auth, under the given prefix, or under no prefix', async (t) => {
   for (const [prefix, expected] of [[undefined, '/auth'], ['/api/v1/login', '/api/v1/login'], ['', '']] as const) {
     const { app } = await buildApp(t, prefix === undefined ? {} : { prefix })
     t.same(routesUnder(app, expected), [true, true, true, true])
@@ -19,7 +19,7 @@ t.test('the routes stand under /auth, under a prefix of the host\'s choice, or u
   }
 })
 
-t.test('inside a parent with a prefix ours comes after it', async (t) => {
+t.test('in a parent with a prefix, the prefix of the plugin follows it', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   app.register(async (api) => { await addInstance(t, api, {}) }, { prefix: '/api' })
@@ -28,10 +28,10 @@ t.test('inside a parent with a prefix ours comes after it', async (t) => {
   t.same(routesUnder(app, '/auth'), [false, false, false, false])
 })
 
-t.test('a plugin of the host that breaks out of its context may register ours', async (t) => {
+t.test('an application plugin that is wrapped in fastify-plugin can register the plugin', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
-  await app.register(fp(async (host) => { await addInstance(t, host, {}) }))
+  await app.register(fp(async (context) => { await addInstance(t, context, {}) }))
   t.type(app.authenticate, 'function')
   t.same(routesUnder(app, '/auth'), [true, true, true, true])
 })
@@ -41,7 +41,7 @@ t.test('a second registration in one context is a conflict', async (t) => {
   await t.rejects(buildApp(t, { after: second }), { code: 'OTP_AUTH_CONFLICT', message: /twice/ })
 })
 
-t.test('sibling contexts need two names and two storages', async (t) => {
+t.test('instances in sibling contexts need two names and two storages', async (t) => {
   const { storage } = openStorage(t)
   const siblings = async (first: object, second: object) => {
     const app = Fastify()
@@ -56,22 +56,22 @@ t.test('sibling contexts need two names and two storages', async (t) => {
   t.same(await siblings({ name: 'one' }, { name: 'two' }), Array(8).fill(true))
 })
 
-t.test('two applications of one process are no conflict', async (t) => {
+t.test('two applications in one process are not a conflict', async (t) => {
   const { storage } = openStorage(t)
   await buildApp(t, { storage })
   await t.resolves(buildApp(t, { storage }))
 })
 
-t.test('another plugin that owns one of our names is a conflict, before it and after it', async (t) => {
+t.test('another plugin that adds a decorator of the same name is a conflict, registered before or after', async (t) => {
   for (const name of ['authenticate', 'authenticateOptional', 'requireVerified', 'customClaims', 'otpAuth']) {
-    const owner = fp(async (app: FastifyInstance) => { app.decorate(name, () => 'not ours') })
+    const owner = fp(async (app: FastifyInstance) => { app.decorate(name, () => 'another plugin\'s') })
     const before = (app: FastifyInstance) => app.register(owner)
     await t.rejects(buildApp(t, { before }), { code: 'OTP_AUTH_CONFLICT', message: name === 'otpAuth' ? /twice/ : new RegExp(`"${name}"`) })
     await t.rejects(buildApp(t, { after: before }), { code: 'FST_ERR_DEC_ALREADY_PRESENT' })
   }
 })
 
-t.test('a name that only the parent owns is shadowed in the child', async (t) => {
+t.test('a decorator that only the parent has is shadowed in the child', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   const theirs = async () => {}

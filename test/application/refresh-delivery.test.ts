@@ -5,7 +5,7 @@ const ANNA = 'anna@example.com'
 const REFUSED = { status: 401, body: { code: 'OTP_AUTH_INVALID_REFRESH_TOKEN' }, setCookies: { length: 0 } }
 const COOKIE = '__Host-refresh_token'
 
-t.test('delivery by body: tokens travel in bodies alone, and the rotated one must be kept', async (t) => {
+t.test('with delivery "body", refresh tokens are only in bodies, and the client must store the rotated one', async (t) => {
   const { browser, codeFor, clock } = await buildApp(t, { refreshTokenDelivery: 'body' })
   const anna = browser()
   await anna.requestOtp(ANNA)
@@ -21,7 +21,7 @@ t.test('delivery by body: tokens travel in bodies alone, and the rotated one mus
   t.not(second, first)
   clock.advance(31)
   t.match(await anna.post('/auth/refresh', { refresh_token: second }), { status: 200 })
-  t.match(await anna.post('/auth/refresh'), REFUSED, 'none')
+  t.match(await anna.post('/auth/refresh'), REFUSED, 'without a token')
   t.match(await anna.post('/auth/refresh', {}, { cookie: `${COOKIE}=${second}` }), REFUSED, 'a cookie is not read')
 
   const logout = await anna.post('/auth/logout', { refresh_token: second })
@@ -29,7 +29,7 @@ t.test('delivery by body: tokens travel in bodies alone, and the rotated one mus
   t.match(await anna.get('/me', refreshed.body.access_token), { status: 401 })
 })
 
-t.test('delivery by both: the body wins over the cookie, to refresh and to log out', async (t) => {
+t.test('with delivery "both", the body wins over the cookie, at refresh and at logout', async (t) => {
   const { browser, codeFor, clock } = await buildApp(t, { refreshTokenDelivery: 'both' })
   const login = async () => {
     clock.advance(60)
@@ -40,19 +40,19 @@ t.test('delivery by both: the body wins over the cookie, to refresh and to log o
   }
   const phone = await login()
   const laptop = await login()
-  t.equal(laptop.browser.cookies.get(COOKIE), laptop.refresh, 'one token, two ways')
+  t.equal(laptop.browser.cookies.get(COOKIE), laptop.refresh, 'the cookie and the body have one token')
 
-  t.match(await laptop.browser.post('/auth/refresh', { refresh_token: 'bad' }), REFUSED, 'a bad one in the body is not made good by the cookie')
+  t.match(await laptop.browser.post('/auth/refresh', { refresh_token: 'bad' }), REFUSED, 'an invalid token in the body is refused despite the valid cookie')
   t.match(await laptop.browser.post('/auth/refresh', { refresh_token: '' }), REFUSED)
   t.match(await laptop.browser.post('/auth/logout', { refresh_token: phone.refresh }), { status: 200 })
-  t.match(await laptop.browser.get('/me', phone.access), { status: 401 }, 'the session of the body ended')
-  t.match(await laptop.browser.get('/me', laptop.access), { status: 200 }, 'the cookie\'s did not')
+  t.match(await laptop.browser.get('/me', phone.access), { status: 401 }, 'the session of the token in the body ended')
+  t.match(await laptop.browser.get('/me', laptop.access), { status: 200 }, 'the session of the cookie did not end')
 
   const byCookie = await laptop.browser.post('/auth/refresh', {}, { cookie: `${COOKIE}=${laptop.refresh}` })
   t.match(byCookie, { status: 200, body: { refresh_token: String }, setCookies: [/^__Host-refresh_token=/] })
 })
 
-t.test('delivery by cookie: a refresh token in a body is refused, none is given in one', async (t) => {
+t.test('with delivery "cookie", a refresh token in a body is refused, and no response body contains one', async (t) => {
   const { browser, codeFor } = await buildApp(t)
   const anna = browser()
   await anna.requestOtp(ANNA)
@@ -68,7 +68,7 @@ t.test('delivery by cookie: a refresh token in a body is refused, none is given 
   t.notOk('refresh_token' in (await anna.refresh()).body)
 })
 
-t.test('in any delivery wrong types of a refresh token are 400', async (t) => {
+t.test('with delivery "body" or "both", a refresh token of a wrong type or length is 400', async (t) => {
   for (const refreshTokenDelivery of ['body', 'both'] as const) {
     const { browser } = await buildApp(t, { refreshTokenDelivery })
     for (const value of [null, 1, true, ['x'], { $ne: '' }, 'x'.repeat(4097)]) {
@@ -79,7 +79,7 @@ t.test('in any delivery wrong types of a refresh token are 400', async (t) => {
   }
 })
 
-t.test('logout by bearer token alone, good or expired', async (t) => {
+t.test('an access token alone, valid or expired, is enough to log out', async (t) => {
   for (const wait of [0, 3600]) {
     const { browser, codeFor, clock, events } = await buildApp(t)
     const anna = browser()
@@ -92,7 +92,7 @@ t.test('logout by bearer token alone, good or expired', async (t) => {
   }
 })
 
-t.test('logout by a refresh token of any step, and by one that is over', async (t) => {
+t.test('a refresh token from before any rotation, and an expired one, is enough to log out', async (t) => {
   const { browser, codeFor, clock, events } = await buildApp(t)
   const anna = browser()
   await anna.login(ANNA, codeFor)
@@ -102,7 +102,7 @@ t.test('logout by a refresh token of any step, and by one that is over', async (
     t.match(await anna.refresh(), { status: 200 })
   }
   t.match(await browser().post('/auth/logout', {}, { cookie: `${COOKIE}=${old}` }), { status: 200, body: { message: 'Logged out' } })
-  t.match(events.at(-1), { type: 'session.ended', reason: 'logout' }, 'an old step is no theft here')
+  t.match(events.at(-1), { type: 'session.ended', reason: 'logout' }, 'at logout an old token is not token reuse')
   t.match(await anna.refresh(), REFUSED)
 
   clock.advance(60)
@@ -114,7 +114,7 @@ t.test('logout by a refresh token of any step, and by one that is over', async (
   t.match(events.slice(count), [{ type: 'session.ended', reason: 'logout' }])
 })
 
-t.test('logout by nothing, or by what is no token, answers 200 and clears the cookie', async (t) => {
+t.test('a logout without a token, or with an invalid one, responds 200 and clears the cookie', async (t) => {
   const { browser, codeFor, events } = await buildApp(t)
   const anna = browser()
   const token = await anna.login(ANNA, codeFor)
@@ -122,14 +122,14 @@ t.test('logout by nothing, or by what is no token, answers 200 and clears the co
   const refreshCookie = anna.cookies.get(COOKIE)!
   for (const headers of [{}, { cookie: `${COOKIE}=x` }, { authorization: 'Bearer x' }, { authorization: 'Basic x' },
     { cookie: `${COOKIE}=${token}` }, { authorization: `Bearer ${refreshCookie}` }] as Array<Record<string, string>>) {
-    const answer = await browser().post('/auth/logout', {}, headers)
-    t.match(answer, { status: 200, body: { message: 'Logged out' }, setCookies: [/^__Host-refresh_token=; Max-Age=0/] })
+    const response = await browser().post('/auth/logout', {}, headers)
+    t.match(response, { status: 200, body: { message: 'Logged out' }, setCookies: [/^__Host-refresh_token=; Max-Age=0/] })
   }
   t.equal(events.length, count)
-  t.match(await anna.get('/me', token), { status: 200 }, 'tokens of one kind are none of the other')
+  t.match(await anna.get('/me', token), { status: 200 }, 'a token of one kind is not accepted as the other kind')
 })
 
-t.test('logout twice is one end', async (t) => {
+t.test('two logouts end the session once', async (t) => {
   const { app, browser, codeFor, events } = await buildApp(t)
   const anna = browser()
   const token = await anna.login(ANNA, codeFor)

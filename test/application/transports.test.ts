@@ -14,7 +14,7 @@ import { skipWithout } from '../helpers/requirements.ts'
 
 const EMAIL = 'anna@example.com'
 
-/** A key and a certificate that nobody signed, for this machine alone. */
+/** A key and a self-signed certificate for this machine. */
 function certificate (t: Test): { key: Buffer, cert: Buffer } {
   const folder = t.testdir()
   const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
@@ -31,7 +31,7 @@ interface Reply {
 
 type Send = (method: string, path: string, headers: Record<string, string>, body?: string) => Promise<Reply>
 
-/** Logs in as a page of this very site does, refreshes, and asks a guarded route. */
+/** Logs in as a page of this site does, refreshes and requests a guarded route. */
 async function logIn (t: Test, { codeFor }: TestApp, origin: string, send: Send): Promise<void> {
   const page = { origin, 'content-type': 'application/json' }
   const requested = await send('POST', '/auth/request-otp', page, JSON.stringify({ email: EMAIL }))
@@ -59,13 +59,13 @@ async function listen (t: Test, fastify: object = {}): Promise<TestApp & { port:
   return { ...app, port: (app.app.server.address() as AddressInfo).port }
 }
 
-t.test('over HTTPS', { skip: skipWithout('openssl') }, async (t) => {
+t.test('login, refresh and a guarded route work over HTTPS', { skip: skipWithout('openssl') }, async (t) => {
   const app = await listen(t, { https: certificate(t) })
   const host = `localhost:${app.port}`
   await logIn(t, app, `https://${host}`, http1(httpsRequest as typeof httpRequest, app.port, host))
 })
 
-t.test('over HTTP/2, whose requests have no Host header', { skip: skipWithout('openssl') }, async (t) => {
+t.test('login, refresh and a guarded route work over HTTP/2, whose requests have no Host header', { skip: skipWithout('openssl') }, async (t) => {
   const app = await listen(t, { http2: true, https: { ...certificate(t), allowHTTP1: true } })
   const origin = `https://localhost:${app.port}`
   const client = connect(origin, { rejectUnauthorized: false })
@@ -73,20 +73,20 @@ t.test('over HTTP/2, whose requests have no Host header', { skip: skipWithout('o
   await logIn(t, app, origin, async (method, path, headers, body) => {
     const stream = client.request({ ':method': method, ':path': path, ...headers })
     stream.end(body)
-    const [answer] = await once(stream, 'response')
-    return { status: answer[':status'], body: JSON.parse(await text(stream)), cookies: answer['set-cookie'] ?? [] }
+    const [response] = await once(stream, 'response')
+    return { status: response[':status'], body: JSON.parse(await text(stream)), cookies: response['set-cookie'] ?? [] }
   })
-  t.match(await http1(httpsRequest as typeof httpRequest, app.port, `localhost:${app.port}`)('GET', '/me', {}), { status: 401 }, 'HTTP/1.1 beside it')
+  t.match(await http1(httpsRequest as typeof httpRequest, app.port, `localhost:${app.port}`)('GET', '/me', {}), { status: 401 }, 'HTTP/1.1 works on the same server')
 })
 
-t.test('behind a proxy that ends TLS, names the client and calls us by another name', async (t) => {
+t.test('login, refresh and a guarded route work behind a proxy that ends TLS, forwards the client IP and uses another host name', async (t) => {
   const app = await listen(t, { trustProxy: '127.0.0.1' })
   const forwarded = { host: 'backend.internal', 'x-forwarded-for': '203.0.113.9', 'x-forwarded-host': 'app.example', 'x-forwarded-proto': 'https' }
-  const proxy = createServer((request, answer) => {
+  const proxy = createServer((request, reply) => {
     const { method, url, headers } = request
     request.pipe(httpRequest({ port: app.port, host: '127.0.0.1', method, path: url, headers: { ...headers, ...forwarded } }, (response) => {
-      answer.writeHead(response.statusCode!, response.headers)
-      response.pipe(answer)
+      reply.writeHead(response.statusCode!, response.headers)
+      response.pipe(reply)
     }))
   }).listen(0, '127.0.0.1')
   await once(proxy, 'listening')

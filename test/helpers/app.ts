@@ -4,11 +4,11 @@ import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Test } from 'tap'
 import otpAuth, { type OtpAuthEvent, type OtpAuthOptions, type OtpAuthStorage, type OtpEmail } from '../../src/index.ts'
-import { drizzleStorage, migrations } from '../../src/storage/drizzle/sqlite.ts'
+import { drizzleStorage, migrations } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { Browser } from './browser.ts'
 import { checkLog, logStream, openLog, remember } from './log.ts'
 
-/** A time for the clock to start at; a real one, with milliseconds. */
+/** The time at which the clock starts. It has milliseconds, as a real time does. */
 export const START = Date.UTC(2026, 0, 15, 12, 0, 0, 123)
 
 /** A clock that stands still until a test moves it. */
@@ -28,7 +28,7 @@ export function openDatabase (file = ':memory:') {
   return { client, db }
 }
 
-/** A storage on a database in memory of its own, and its client. */
+/** A storage on its own database in memory, and the client of that database. */
 export function openStorage (t: Test) {
   const { client, db } = openDatabase()
   t.teardown(() => client.close())
@@ -38,25 +38,25 @@ export function openStorage (t: Test) {
 export interface TestApp {
   app: FastifyInstance
   clock: ReturnType<typeof createClock>
-  /** Everything that was mailed, oldest first. */
+  /** All emails that were sent, oldest first. */
   emails: OtpEmail[]
   events: OtpAuthEvent[]
   client: Sqlite.Database
   storage: OtpAuthStorage
-  /** A browser of its own: its own cookies, its own network address. */
+  /** Creates a browser with its own cookies. @param ip its address */
   browser (ip?: string): Browser
-  /** The newest code that was mailed to the address. */
+  /** The newest code that was sent to this email. */
   codeFor (email: string): string
 }
 
 type Setup = Partial<OtpAuthOptions> & {
-  /** Before and after the plugin is registered. */
+  /** Run before and after the plugin is registered. */
   before?: (app: FastifyInstance) => Promise<unknown> | unknown
   after?: (app: FastifyInstance) => Promise<unknown> | unknown
   fastify?: FastifyServerOptions
 }
 
-/** An application with the plugin on SQLite in memory, its clock, its mails and its events. */
+/** An application with the plugin on SQLite in memory, with its clock, emails and events. */
 export async function buildApp (t: Test, { before, after, fastify, ...options }: Setup = {}): Promise<TestApp> {
   const { client, db } = openDatabase()
   const clock = createClock()
@@ -80,11 +80,11 @@ export async function buildApp (t: Test, { before, after, fastify, ...options }:
     clock,
     cleanupInterval: false,
     ...options,
-    sendOtp: async (mail) => {
-      remember(mail.email)
-      remember(mail.code)
-      emails.push(mail)
-      await options.sendOtp?.(mail)
+    sendOtp: async (otp) => {
+      remember(otp.email)
+      remember(otp.code)
+      emails.push(otp)
+      await options.sendOtp?.(otp)
     },
     storage
   })
@@ -100,16 +100,16 @@ export async function buildApp (t: Test, { before, after, fastify, ...options }:
     client,
     storage,
     browser: (ip = '192.0.2.1') => new Browser(app, ip),
-    codeFor: (email) => emails.findLast((mail) => mail.email === email)!.code
+    codeFor: (email) => emails.findLast((sent) => sent.email === email)!.code
   }
 }
 
-/** The storage with some of its verbs replaced; the others are the real ones. */
+/** The storage with some of its methods replaced. */
 export function withVerbs (storage: OtpAuthStorage, verbs: Partial<OtpAuthStorage>): OtpAuthStorage {
   return { ...storage, ...verbs }
 }
 
-/** A code that is surely not `code`. */
+/** A code of the same length that is not `code`. */
 export function wrongCode (code: string): string {
   return String((Number(code) + 1) % 10 ** code.length).padStart(code.length, '0')
 }

@@ -8,7 +8,7 @@ export interface Answer {
   setCookies: readonly string[]
 }
 
-/** What takes requests: an application by its `inject`, or a server behind real sockets in the same shape. */
+/** Anything that accepts requests like `inject`: an application, or a client of a server behind real sockets. */
 export interface Requestable {
   inject (request: InjectOptions): Promise<{
     statusCode: number
@@ -18,7 +18,7 @@ export interface Requestable {
   }>
 }
 
-/** A client with a cookie jar: what a browser sends and keeps. */
+/** A client that stores and sends cookies as a browser does. */
 export class Browser {
   readonly cookies = new Map<string, string>()
   readonly ip: string
@@ -29,7 +29,7 @@ export class Browser {
     this.ip = ip
   }
 
-  /** The cookies that it has now, at another server, or from another address. */
+  /** A copy of this browser with its current cookies, for another server or another IP address. */
   at (app: Requestable, ip = this.ip): Browser {
     const browser = new Browser(app, ip)
     for (const [name, value] of this.cookies) browser.cookies.set(name, value)
@@ -78,12 +78,12 @@ export class Browser {
   refresh = () => this.post('/auth/refresh')
   logout = () => this.post('/auth/logout')
 
-  /** Asks for a code, enters it, and returns the access token. */
+  /** Requests a code, enters it, and returns the access token. */
   async login (email: string, codeFor: (email: string) => string): Promise<string> {
     const requested = await this.requestOtp(email)
-    if (requested.status !== 200) throw new Error(`request-otp answered ${requested.status}: ${JSON.stringify(requested.body)}`)
+    if (requested.status !== 200) throw new Error(`request-otp responded with ${requested.status}: ${JSON.stringify(requested.body)}`)
     const verified = await this.verifyOtp(email, codeFor(email))
-    if (verified.status !== 200) throw new Error(`verify-otp answered ${verified.status}: ${JSON.stringify(verified.body)}`)
+    if (verified.status !== 200) throw new Error(`verify-otp responded with ${verified.status}: ${JSON.stringify(verified.body)}`)
     return verified.body.access_token
   }
 }

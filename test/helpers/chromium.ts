@@ -2,7 +2,7 @@ import { chromium } from 'playwright-core'
 import type { Test } from 'tap'
 import { chromiumPath } from './requirements.ts'
 
-/** A headless Chromium with a profile of its own, closed when the test ends. */
+/** A headless Chromium with its own profile, closed when the test ends. */
 export async function openChromium (t: Test) {
   const browser = await chromium.launch({
     executablePath: chromiumPath,

@@ -7,12 +7,12 @@ import { remember } from './log.ts'
 export const HOME = 'http://app.example'
 export const BASE = `${HOME}/auth`
 
-/** What a server answers to a login or a refresh of somebody, for a client that has none. */
+/** The body of a response to a login or a refresh, for tests without a server. */
 export const LOGGED_IN = { access_token: `h.${btoa('{"sub":"u1"}')}.s`, expires_in: 900 }
 
 type Fetch = NonNullable<OtpAuthClientOptions['fetch']>
 
-/** A request as it went out. */
+/** A request as it was sent. */
 export interface Sent {
   url: string
   method: string
@@ -20,7 +20,7 @@ export interface Sent {
   body: string
 }
 
-/** A `fetch` that asks the application as this browser does, cookies and all, whatever the address; what it sent is kept. */
+/** A `fetch` that sends every request to the application with the cookies of this browser, and records it. */
 export function fetchOf (browser: Browser): { fetch: Fetch, sent: Sent[] } {
   const sent: Sent[] = []
   async function fetch (input: string | Request, init?: RequestInit): Promise<Response> {
@@ -41,7 +41,7 @@ export function fetchOf (browser: Browser): { fetch: Fetch, sent: Sent[] } {
   return { fetch, sent }
 }
 
-/** An application, and clients that ask it; each call of `client` is a tab of Anna's browser unless it names another one. */
+/** An application and its clients. Each call of `client` opens a tab in Anna's browser, or in the browser that is given. */
 export async function clientApp (t: Test, options: Parameters<typeof buildApp>[1] = {}) {
   const built: TestApp = await buildApp(t, options)
   const anna = built.browser()
@@ -64,7 +64,7 @@ export async function clientApp (t: Test, options: Parameters<typeof buildApp>[1
   return { ...built, anna, client, login }
 }
 
-/** Web Locks for a Node that has none: one holder of a name at a time, in the order of asking. */
+/** Web Locks for Node versions without them: one holder of a name at a time, in the order of the requests. */
 export function standInLocks (): NonNullable<OtpAuthTabs['locks']> {
   const last = new Map<string, Promise<unknown>>()
   return {

@@ -11,31 +11,31 @@ import type { RaceSettings } from './race-app.ts'
 import type { FromServer, ToServer } from './server-process.ts'
 import type { Stopped } from './stops.ts'
 import { openStore, type StoreSpec } from './stores.ts'
-import { fullSizes, type RaceMail, type Target } from './target.ts'
+import { fullSizes, type RaceEmail, type Target } from './target.ts'
 
 const PROGRAM = fileURLToPath(new URL('./server-process.ts', import.meta.url))
 
 export interface Cluster extends Target {
-  /** Ends a server as a crash does, in the middle of whatever it does. */
+  /** Kills a server in the middle of its work, as a crash does. */
   crash (server: number): Promise<void>
-  /** Resolves once the request of that id, which was {@link toldToStop}, did. @returns before what */
+  /** Waits until the request that {@link toldToStop} marked with this ID has stopped. @returns the call before which it stopped */
   stopped (id: string): Promise<string>
 }
 
-/** A file of SQLite for several processes, removed after the test. */
+/** A SQLite file for several processes, removed after the test. */
 export async function sqliteFile (t: Test): Promise<StoreSpec> {
   const folder = await mkdtemp(join(tmpdir(), 'otp-auth-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   return { kind: 'sqlite', file: join(folder, 'shared.db') }
 }
 
-/** Starts `size` processes, each a server of the application, all on one database; they end with the test. */
+/** Starts `size` processes, each with a server of the application, on one database. They end with the test. */
 export async function startCluster (t: Test, size: number, settings: RaceSettings, sizes = fullSizes): Promise<Cluster> {
   const store = await openStore(settings.store)
-  const emails: RaceMail[] = []
+  const emails: RaceEmail[] = []
   const stops = new EventEmitter()
   const servers = await Promise.all(Array.from({ length: size }, () =>
-    startServer(settings, (mail) => emails.push(mail), ({ id, before }) => stops.emit(id, before))))
+    startServer(settings, (email) => emails.push(email), ({ id, before }) => stops.emit(id, before))))
   t.teardown(async () => {
     await Promise.all(servers.map((server) => server.stop()))
     await store.close()
@@ -55,7 +55,7 @@ export async function startCluster (t: Test, size: number, settings: RaceSetting
   }
 }
 
-async function startServer (settings: RaceSettings, onMail: (mail: RaceMail) => void, onStop: (stopped: Stopped) => void) {
+async function startServer (settings: RaceSettings, onEmail: (email: RaceEmail) => void, onStop: (stopped: Stopped) => void) {
   const child = spawn(process.execPath, ['--import', 'tsx', PROGRAM, JSON.stringify(settings)], {
     env: ownEnvironment(), stdio: ['ignore', 'ignore', 'inherit', 'ipc']
   })
@@ -65,7 +65,7 @@ async function startServer (settings: RaceSettings, onMail: (mail: RaceMail) => 
   const port = await new Promise<number>((resolve, reject) => {
     child.once('exit', () => reject(new Error('a server ended before it listened')))
     child.on('message', (message: FromServer) => {
-      if ('mail' in message) onMail(message.mail)
+      if ('email' in message) onEmail(message.email)
       else if ('done' in message) orders.get(message.done)!()
       else if ('stopped' in message) onStop(message.stopped)
       else resolve(message.port)

@@ -2,14 +2,14 @@ import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import type { Test } from 'tap'
 
-/** Stands between an application and its database, and takes the database away. */
+/** A proxy between an application and its database that can cut the connection. */
 export interface CutProxy {
   port: number
-  /** As a server that stops: every connection breaks, new ones are refused. */
+  /** Acts like a server that has stopped: every connection breaks, and new ones are refused. */
   cut (): Promise<void>
-  /** As a server, or a network, that hangs: connections stay, are made, and carry nothing. */
+  /** Acts like a server or network that hangs: connections stay open, new ones are accepted, but no data passes. */
   hang (): void
-  /** Undoes either; what was held back by a hang goes on its way. */
+  /** Ends `cut` or `hang`. Data that was held back by `hang` is delivered. */
   restore (): Promise<void>
 }
 
@@ -24,7 +24,7 @@ export async function cutProxy (t: Test, host: string, port: number): Promise<Cu
       sockets.add(socket)
       if (hangs) socket.pause()
       socket.on('data', (chunk) => { other.write(chunk) })
-      // What breaks on one side breaks on the other, as without a proxy.
+      // If one side breaks, break the other one too, as without a proxy.
       socket.on('error', () => {})
       socket.on('close', () => { sockets.delete(socket); other.destroySoon() })
     }

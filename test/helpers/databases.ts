@@ -2,7 +2,7 @@ import { drizzle } from 'drizzle-orm/node-postgres'
 import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import pg from 'pg'
 import type { Test } from 'tap'
-import { migrations } from '../../src/storage/drizzle/pg.ts'
+import { migrations } from '../../src/storage/drizzle/pg/adapter.ts'
 import { MongodbServer } from '../adapters/mongodb-database.ts'
 import * as mysql from '../adapters/mysql-database.ts'
 import * as postgres from '../adapters/pg-servers.ts'
@@ -45,9 +45,9 @@ const made: Record<ServerKind, (t: Test, url: string, timeout: number) => Promis
 }
 
 /**
- * A database of its own with our tables, dropped after the test, on the server that the environment names.
+ * Creates a database with our tables on the server that the environment names. It is dropped after the test.
  *
- * @param timeout the adapters' option. Races on a busy machine may take their time.
+ * @param timeout the option of the adapters. It is long, because races on a busy machine take time.
  */
 export async function freshDatabase (t: Test, kind: ServerKind, timeout = 60_000): Promise<SpecOf<ServerKind>> {
   return await made[kind](t, process.env[urlVariable[kind]]!, timeout)

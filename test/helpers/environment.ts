@@ -1,7 +1,7 @@
 /**
- * The environment for a process of its own, without what the test runner adds. tap puts its loader back into every process
- * that a test starts, so its coverage is also turned off: a process that compiles the sources in another way would spoil
- * the coverage of all others.
+ * The environment for a separate process, without the variables of the test runner. tap adds its loader to every process
+ * that a test starts, so its coverage is turned off here: a process that compiles the sources in another way would spoil
+ * the coverage of all other processes.
  */
 export function ownEnvironment (): NodeJS.ProcessEnv {
   const isRunners = (name: string) => name === 'NODE_OPTIONS' || /^_?TAP(_|$)|^NODE_V8_COVERAGE$|^_TAPJS_/.test(name)

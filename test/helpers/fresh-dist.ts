@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /**
- * Builds `dist` where a source is newer, for tests of what imports this package by its name, as a user's code does.
- * Call it before such an import, which must therefore be a dynamic one.
+ * Builds `dist` if a source file is newer. It is for tests of code that imports this package by its name, as a user's code
+ * does. Call it before such an import, which must therefore be a dynamic import.
  */
 export function freshDist () {
   if (builtAt() < newestSource()) execFileSync('npm', ['run', 'build'], { cwd: root })

@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http'
 import type { InjectOptions } from 'fastify'
 import type { Requestable } from './browser.ts'
 
-/** A server behind real sockets, asked in the shape of `inject`. Rejects where the connection breaks. */
+/** Sends requests to a server over real sockets, with the interface of `inject`. Rejects if the connection breaks. */
 export function httpClient (port: number, maxSockets: number): Requestable & { close (): void } {
   const agent = new Agent({ keepAlive: true, maxSockets })
 

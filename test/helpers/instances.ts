@@ -6,16 +6,16 @@ import { createClock, openStorage } from './app.ts'
 /** The secret that `buildApp` uses, for instances that share it. */
 export const SHARED_SECRET = 'a secret of the tests, of 32 bytes or more'
 
-/** Registers one more instance in `context`, with the secret and the clock of the others and a storage of its own. */
+/** Registers another instance in `context`, with the same secret and start time and its own storage. */
 export async function addInstance (t: Test, context: FastifyInstance, options: Partial<OtpAuthOptions>) {
   const emails: OtpEmail[] = []
   await context.register(otpAuth, {
     secretKey: SHARED_SECRET,
-    sendOtp: async (mail) => { emails.push(mail) },
+    sendOtp: async (email) => { emails.push(email) },
     clock: createClock(),
     cleanupInterval: false,
     storage: openStorage(t).storage,
     ...options
   })
-  return { codeFor: (email: string) => emails.findLast((mail) => mail.email === email)!.code }
+  return { codeFor: (email: string) => emails.findLast((sent) => sent.email === email)!.code }
 }

@@ -10,7 +10,7 @@ export const logStream = new Writable({
   }
 })
 
-/** Codes, tokens, cookie values and addresses that went in or out. None of them may be in the log. */
+/** Codes, tokens, cookie values and emails that were received or sent. The log must contain none of them. */
 const secrets = new Set<string>()
 
 let openApplications = 0
@@ -24,7 +24,7 @@ export function logged (pattern: RegExp): string[] {
   return lines.filter((line) => pattern.test(line))
 }
 
-/** The remembered secrets that the log holds. Digits must stand alone: times and ports are full of six-digit numbers. */
+/** The secrets that the log contains. Numbers must stand alone, because times and ports often contain six-digit numbers. */
 function leaks (): string[] {
   const log = lines.join('\n')
   return [...secrets].filter((secret) => /^\d+$/.test(secret) ? new RegExp(`(?<![\\d.])${secret}(?!\\d)`).test(log) : log.includes(secret))
@@ -39,13 +39,13 @@ export function openLog (): void {
  * Searches the whole log for every secret. The last application that closes makes us forget lines and secrets, because
  * searching those of all earlier tests again would take longer with every test. Until then nothing is forgotten.
  *
- * @throws if the log holds a secret
+ * @throws if the log contains a secret
  */
 export function checkLog (): void {
   const leaked = leaks()
   openApplications--
   if (openApplications === 0) forget()
-  if (leaked.length > 0) throw new Error(`the log holds secrets: ${leaked.join(' ')}`)
+  if (leaked.length > 0) throw new Error(`the log contains secrets: ${leaked.join(' ')}`)
 }
 
 /** Forgets lines and secrets. */

@@ -3,16 +3,16 @@ import { buildApp, openStorage } from './app.ts'
 import { spyStorage } from './spy-storage.ts'
 import { SECRET, claimsOf, keyFor } from './jwt.ts'
 
-/** The key of access tokens, the header that they have, and the cookie of refresh tokens. */
+/** The key and the header of access tokens, and the cookie of refresh tokens. */
 export const ACCESS = keyFor('access')
 export const HEADER = { alg: 'HS256', typ: 'at+jwt' }
 export const REFRESH_COOKIE = '__Host-refresh_token'
 
-const MAIL = 'anna@example.com'
+const EMAIL = 'anna@example.com'
 
 type Options = Parameters<typeof buildApp>[1]
 
-/** An application with a login; `accepts` presents a token to a guard that asks storage and to one that does not. */
+/** An application with a logged-in user. `accepts` sends a token to guards that call storage and to one that does not. */
 export async function loggedIn (t: Test, options: Options = {}) {
   const { storage: real } = openStorage(t)
   const { storage, calls } = spyStorage(real)
@@ -24,12 +24,12 @@ export async function loggedIn (t: Test, options: Options = {}) {
   })
   const { browser, codeFor } = built
   const anna = browser()
-  const token = await anna.login(MAIL, codeFor)
+  const token = await anna.login(EMAIL, codeFor)
 
   async function accepts (given: string): Promise<boolean> {
     const answers = [await anna.get('/me', given), await anna.get('/verified', given), await anna.get('/claims', given)]
     const statuses = new Set(answers.map(({ status }) => status))
-    if (statuses.size !== 1) throw new Error(`the guards disagree: ${[...statuses].join(', ')}`)
+    if (statuses.size !== 1) throw new Error(`the guards give different responses: ${[...statuses].join(', ')}`)
     if (statuses.has(200)) return true
     for (const { status, body, headers } of answers) {
       t.match({ status, body, challenge: headers['www-authenticate'] }, {
@@ -39,12 +39,12 @@ export async function loggedIn (t: Test, options: Options = {}) {
     return false
   }
 
-  /** Refused by the look of it alone: storage is not asked. */
+  /** Each token is refused without a storage call. */
   async function refuses (t: Test, forged: Record<string, string>): Promise<void> {
     for (const [name, given] of Object.entries(forged)) {
       calls.length = 0
       t.notOk(await accepts(given), name)
-      t.strictSame(calls, [], `${name}: storage is not asked`)
+      t.strictSame(calls, [], `${name}: storage is not called`)
     }
   }
   return { ...built, anna, token, claims: claimsOf(token), accepts, refuses, calls }

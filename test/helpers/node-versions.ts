@@ -3,13 +3,13 @@ import { ownEnvironment } from './environment.ts'
 
 export interface NodeVersion {
   name: string
-  /** Its binary. */
+  /** The path of its binary. */
   path: string
-  /** What its processes need: better-sqlite3 is compiled for the version that installed it, and for no other. */
+  /** Arguments for its processes. They replace better-sqlite3, which is compiled only for the version that installed it. */
   execArgv: string[]
 }
 
-/** The versions of Node that `TEST_NODE_VERSIONS` names beside the one in use, such as `22 24`; npx fetches them once. */
+/** The other versions of Node that `TEST_NODE_VERSIONS` names, such as `22 24`. npx downloads each of them once. */
 export function otherNodeVersions (): NodeVersion[] {
   const versions = (process.env['TEST_NODE_VERSIONS'] ?? '').split(/[\s,]+/).filter((version) => version !== '')
   return versions.map((version) => ({

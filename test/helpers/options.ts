@@ -5,7 +5,7 @@ import { STORAGE_VERBS } from '../../src/storage/unavailable.ts'
 
 export const SECRET = 'a secret of the tests, of 32 bytes or more'
 
-/** Has every verb of the contract, and nothing behind them. */
+/** A storage whose methods do nothing. */
 export function emptyStorage (): OtpAuthOptions['storage'] {
   return Object.fromEntries(STORAGE_VERBS.map((verb) => [verb, async () => null])) as unknown as OtpAuthOptions['storage']
 }
@@ -14,7 +14,7 @@ export function required () {
   return { storage: emptyStorage(), secretKey: SECRET, sendOtp: async () => {} } satisfies OtpAuthOptions
 }
 
-/** Registers the plugin with the options, whatever they are, and closes the application again. */
+/** Registers the plugin with the options, and closes the application again. */
 export async function register (options: object | undefined): Promise<void> {
   const app = Fastify()
   try {
@@ -25,7 +25,7 @@ export async function register (options: object | undefined): Promise<void> {
   }
 }
 
-/** `register` rejects with an error that names the option and says what is expected. */
+/** Checks that `register` rejects with an error that names the option and says what was expected. */
 export async function refuses (t: Test, options: object | undefined, name: string, expected: RegExp, comment = ''): Promise<string> {
   let message = 'nothing was thrown'
   try {

@@ -3,12 +3,12 @@ import otpAuth, { type OtpAuthOptions, type OtpAuthStorage } from '../../src/ind
 import { START } from './app.ts'
 import { openStore, type Store, type StoreSpec } from './stores.ts'
 
-/** What is attacked, in words that can be handed to another process. */
+/** Describes the application under attack. It can be sent to another process as JSON. */
 export interface RaceSettings {
   store: StoreSpec
-  /** Options of the plugin that survive JSON. */
+  /** Options of the plugin that JSON can express. */
   options?: Partial<OtpAuthOptions>
-  /** A standing clock makes limits exact; a running one tells writes apart that come one after the other. @default 'standing' */
+  /** With a standing clock, limits are exact. With a running clock, later writes have later times. @default 'standing' */
   clock?: 'standing' | 'running'
 }
 
@@ -18,7 +18,7 @@ export interface RaceApp {
   advance (seconds: number): void
 }
 
-/** One server of the attacked application. */
+/** One server of the application under attack. */
 export async function buildRaceApp (
   settings: RaceSettings,
   sendOtp: OtpAuthOptions['sendOtp'],
@@ -30,14 +30,14 @@ export async function buildRaceApp (
   let offset = 0
   const clock = settings.clock === 'running' ? () => Date.now() + offset : () => START + offset
   const store = await openStore(settings.store)
-  // Each attacker has an address of its own, which real sockets on one machine can only carry in a header.
+  // Each attacker has its own IP address. On one machine, real sockets can send it only in a header.
   const app = Fastify({ trustProxy: true, ...fastify })
   app.addHook('onClose', () => store.close())
   await app.register(otpAuth, {
     secretKey: 'a secret of the tests, of 32 bytes or more',
     clock,
     cleanupInterval: false,
-    // What is attacked lies behind the limits per IP, which would let most of an attack from one browser not reach it.
+    // The attacks aim at the limits behind the IP rate limits. With those, most requests of an attack would not get through.
     rateLimit: false,
     ...settings.options,
     sendOtp,

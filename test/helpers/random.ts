@@ -1,7 +1,7 @@
 import { createHash, randomBytes, randomInt } from 'node:crypto'
 import type { Random } from '../../src/options/types.ts'
 
-/** Randomness that writes down what it was asked for. */
+/** Randomness that records the arguments of its calls. */
 export function countingRandom (int: (max: number) => number = (max) => randomInt(max)) {
   const asked: { bytes: number[], int: number[] } = { bytes: [], int: [] }
   const random: Random = {
@@ -17,7 +17,7 @@ export function countingRandom (int: (max: number) => number = (max) => randomIn
   return { ...random, asked }
 }
 
-/** Numbers that are the same in every run: a test that fails once fails again. */
+/** Numbers that are the same in every run, so that a failing test fails again. */
 export function seededNumbers (seed: string): (max: number) => number {
   let count = 0
   return (max) => createHash('sha256').update(`${seed}/${count++}`).digest().readUIntBE(0, 6) % max

@@ -1,11 +1,11 @@
-/** One server of a cluster: a process of its own that takes orders from the process that started it, and ends with it. */
+/** One server of a cluster, in its own process. It takes orders from the process that started it, and ends with it. */
 import { buildRaceApp, type RaceSettings } from './race-app.ts'
 import { stopOnOrder, type Stopped } from './stops.ts'
-import type { RaceMail } from './target.ts'
+import type { RaceEmail } from './target.ts'
 
-export type FromServer = { port: number } | { mail: RaceMail } | { stopped: Stopped } | { done: number }
+export type FromServer = { port: number } | { email: RaceEmail } | { stopped: Stopped } | { done: number }
 
-/** Answered by `done`, once everything that was mailed before is told and the clock is moved. */
+/** The server replies with `done` after it has reported all earlier emails and moved the clock. */
 export interface ToServer {
   order: number
   advance: number
@@ -18,7 +18,7 @@ process.on('disconnect', () => process.exit())
 
 const { app, advance } = await buildRaceApp(
   settings,
-  ({ email, code, request }) => { tell({ mail: { email, code, ip: request.ip } }) },
+  ({ email, code, request }) => { tell({ email: { email, code, ip: request.ip } }) },
   { wrap: (app, storage) => stopOnOrder(app, storage, (stopped) => tell({ stopped })) }
 )
 process.on('message', ({ order, advance: seconds }: ToServer) => {

@@ -1,6 +1,6 @@
 import type { OtpAuthStorage } from '../../src/index.ts'
 
-/** The same storage, with the verbs that were called, in order; `fail` makes one of them reject from now on. */
+/** The same storage, which records its calls in order. `fail` makes one of its methods reject from now on. */
 export function spyStorage (storage: OtpAuthStorage) {
   const calls: string[] = []
   const failing = new Set<string>()

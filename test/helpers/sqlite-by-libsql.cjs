@@ -1,7 +1,7 @@
 const { createRequire } = require('node:module')
 const Database = createRequire(require.resolve('@libsql/client'))('libsql')
 
-/** libsql's own `get` knows nothing of `pluck`, and adds how long it took to each row. */
+/** Replaces the `get` of libsql, which ignores `pluck` and adds the run time to each row. */
 module.exports = class extends Database {
   prepare (sql) {
     const statement = super.prepare(sql)

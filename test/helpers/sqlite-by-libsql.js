@@ -1,6 +1,6 @@
 /**
- * Puts libsql in the place of better-sqlite3, by `--import` on Node >= 22.15: it has the same interface, and its binary runs on
- * every version of Node.
+ * Replaces better-sqlite3 with libsql. Load it with `--import` on Node >= 22.15. libsql has the same interface, and its binary
+ * runs on every version of Node.
  */
 import { registerHooks } from 'node:module'
 

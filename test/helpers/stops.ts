@@ -6,7 +6,7 @@ import type { Requestable } from './browser.ts'
 
 const HEADER = 'x-stop'
 
-/** Where a request stopped for ever: before a verb of storage, or with everything done, before its answer. */
+/** Where a request stopped forever: before a storage call, or before its response. */
 export interface Stopped {
   id: string
   before: string
@@ -14,19 +14,19 @@ export interface Stopped {
 
 interface Order {
   id: string
-  /** The name of a verb, or the number of one, from 1. */
+  /** The name of a storage method, or the number of the call, starting at 1. */
   at: string
   verbs: number
 }
 
-/** What takes requests, in which each is told to stop at a place: a server must {@link stopOnOrder}. */
+/** Marks each request to this server with an order to stop at a point. The server must {@link stopOnOrder}. */
 export function toldToStop (server: Requestable, id: string, at: string | number): Requestable {
   return { inject: (request) => server.inject({ ...request, headers: { ...request.headers, [HEADER]: `${id} ${at}` } }) }
 }
 
 /**
- * The same storage, on which a request that carries an order never gets past its place: everything before it has taken
- * effect, nothing after it will. One that is over before stops short of its answer. Others go on.
+ * The same storage, in which a request with an order never gets past its point. Everything before it has taken effect, and
+ * nothing after it will. If the request never reaches the point, it stops before its response. Other requests are not affected.
  */
 export function stopOnOrder (app: FastifyInstance, storage: OtpAuthStorage, tell: (stopped: Stopped) => void): OtpAuthStorage {
   const orders = new WeakMap<FastifyRequest, Order>()
@@ -44,7 +44,7 @@ export function stopOnOrder (app: FastifyInstance, storage: OtpAuthStorage, tell
     orders.set(request, order)
     current.run(order, next)
   })
-  // Once more, for what comes after the body was read runs on behalf of the connection.
+  // Set it again, because the code after the body is read runs in the async context of the connection.
   app.addHook('preValidation', (request, _reply, next) => {
     const order = orders.get(request)
     if (order === undefined) next()
@@ -52,7 +52,7 @@ export function stopOnOrder (app: FastifyInstance, storage: OtpAuthStorage, tell
   })
   app.addHook('onSend', async (request) => {
     const order = orders.get(request)
-    if (order !== undefined) await stop(order, 'the answer')
+    if (order !== undefined) await stop(order, 'the response')
   })
 
   const verbs = Object.fromEntries(STORAGE_VERBS.map((verb) => [verb, async (...input: never[]) => {

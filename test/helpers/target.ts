@@ -4,18 +4,18 @@ import { logStream } from './log.ts'
 import { buildRaceApp, type RaceSettings } from './race-app.ts'
 import type { Store } from './stores.ts'
 
-export interface RaceMail {
+export interface RaceEmail {
   email: string
   code: string
-  /** Address of the browser that asked for it. */
+  /** The address of the browser that requested it. */
   ip: string
 }
 
-/** How hard the attacks are. */
+/** How large the attacks are. */
 export interface Sizes {
-  /** Guesses at once; other attacks are a part of it. A multiple of 4, and at least 24, for limits up to ten must be passed. */
+  /** The number of parallel attempts; other attacks use a part of it. A multiple of 4 and at least 24, to exceed limits of up to ten. */
   parallel: number
-  /** How often a race that is not lost every time is run. */
+  /** How often a race is repeated that does not show an error every time. */
   rounds: number
 }
 
@@ -23,20 +23,20 @@ export const fullSizes: Sizes = { parallel: 200, rounds: 100 }
 
 /** The application under attack, in one process or in several on one database. */
 export interface Target {
-  /** For a look at what was written. */
+  /** To see what was written. */
   store: Store
   sizes: Sizes
-  /** The nth server, counted round. */
+  /** The nth server. After the last server the first one follows again. */
   server (position: number): Requestable
-  /** Everything that was mailed up to now by all servers. */
-  emails (): Promise<RaceMail[]>
+  /** All emails that all servers have sent so far. */
+  emails (): Promise<RaceEmail[]>
   /** Moves the clock of every server. */
   advance (seconds: number): Promise<void>
 }
 
-/** One process, attacked over `inject`. */
+/** An application in one process, attacked through `inject`. */
 export async function oneProcess (t: Test, settings: Omit<RaceSettings, 'store'> = {}): Promise<Target> {
-  const emails: RaceMail[] = []
+  const emails: RaceEmail[] = []
   const { app, store, advance } = await buildRaceApp({ ...settings, store: { kind: 'sqlite', file: ':memory:' } },
     ({ email, code, request }) => { emails.push({ email, code, ip: request.ip }) },
     { fastify: { logger: { level: 'warn', stream: logStream } } })
@@ -52,7 +52,7 @@ export async function oneProcess (t: Test, settings: Omit<RaceSettings, 'store'>
 
 let visitors = 0
 
-/** A browser that nobody has seen before, from a network that nobody has seen before, at the nth server. */
+/** A new browser from a new network, at the nth server. */
 export function visitor (target: Target, server = visitors): Browser {
   visitors++
   return new Browser(target.server(server), `${10 + (visitors >> 16)}.${visitors >> 8 & 255}.${visitors & 255}.1`)

@@ -3,13 +3,13 @@ import { pathToFileURL } from 'node:url'
 import { DryRunStatus, TestStatus, determineHitLimitReached, toMutantRunResult } from '@stryker-mutator/api/test-runner'
 import { PluginKind, commonTokens, declareClassPlugin, tokens } from '@stryker-mutator/api/plugin'
 
-/** What the mutants in the code look at: which of them is alive, and whose the coverage is. */
+/** The state that the mutated code reads: the active mutant, and the test to which coverage belongs. */
 const mutants = (globalThis.__stryker__ ??= {})
 
 /**
- * Runs tap's tests in Stryker's own process, one by one, where its tap-runner starts a process for each file: a mutant then
- * costs the tests that reach it, some milliseconds each, and not the start of Node, Fastify and Drizzle for every file.
- * Each top-level test is one of Stryker's, in which all of its assertions run; the first that fails ends the mutant.
+ * Runs the tap tests one by one in Stryker's own process. Stryker's tap-runner starts a process for each file, with Node, Fastify
+ * and Drizzle. Here a mutant costs only the tests that reach it, a few milliseconds each. Each top-level test, with all of its
+ * assertions, is one test for Stryker. The first test that fails ends the mutant.
  */
 class TapInProcess {
   static inject = tokens(commonTokens.options)
@@ -19,9 +19,9 @@ class TapInProcess {
   #tests
   #runCalls
   #isDirty = false
-  /** Of the tests' own log, which each application searches for secrets when it closes. */
+  /** Empties the log of the tests, which each application searches for secrets when it closes. */
   #forgetLog
-  /** For each source, how often which test killed a mutant of it: those run first. */
+  /** For each source, how many of its mutants each test has killed. Tests with more kills run first. */
   #kills = new Map()
 
   constructor ({ tapInProcess }) {
@@ -30,7 +30,7 @@ class TapInProcess {
   }
 
   capabilities () {
-    // What was imported stays imported: a mutant in what runs at import has a process of its own.
+    // Modules stay imported, so a mutant in code that runs at import gets its own process.
     return { reloadEnvironment: false }
   }
 
@@ -42,8 +42,8 @@ class TapInProcess {
   }
 
   async mutantRun ({ activeMutant, hitLimit, mutantActivation, sandboxFileName, testFilter }) {
-    // Rejected here, the mutant is run anew in another process.
-    if (this.#isDirty) throw new Error('a test of the last mutant never ended in this process')
+    // If this rejects, Stryker runs the mutant again in another process.
+    if (this.#isDirty) throw new Error('a test of the last mutant did not end in this process')
     if (mutantActivation === 'static') mutants.activeMutant = activeMutant.id
     await this.#load()
     Object.assign(mutants, { activeMutant: activeMutant.id, hitCount: hitLimit && 0, hitLimit })
@@ -66,7 +66,7 @@ class TapInProcess {
     return this.#kills.get(source)
   }
 
-  /** The tests that cover the source, the likeliest killers first: those that killed here before, then the file of its name. */
+  /** The tests that cover the source. Tests that killed mutants of it come first, then those of the file with its name. */
   #inOrder (ids, source) {
     const path = relative(process.cwd(), source)
     const { tests } = this.#groups.find(({ sources }) => sources.some((start) => path.startsWith(start)))
@@ -75,7 +75,7 @@ class TapInProcess {
     return ids.map((id) => this.#tests.get(id)).filter(({ file }) => tests.includes(file)).sort((one, two) => rank(two) - rank(one))
   }
 
-  /** Imports the files, whose tests register themselves on tap's root; here they are only noted down. */
+  /** Imports the test files. Their tests call tap's root, which only records them here. */
   async #load () {
     if (this.#tests !== undefined) return
     this.#tests = new Map()
@@ -110,8 +110,8 @@ class TapInProcess {
 }
 
 /**
- * Not imported above, for Stryker's main process loads this file, too, and tap would end it as a test that takes too long.
- * It also tells its parent process how long it may take, and Stryker, which is that, does not understand.
+ * tap is not imported at the top, because Stryker's main process also loads this file, and tap would end that process as a test
+ * that takes too long. tap also sends a message about its timeout to its parent process. That is Stryker, which does not expect it.
  */
 async function importTap () {
   const { send } = process
@@ -120,7 +120,7 @@ async function importTap () {
   process.send = send
 }
 
-/** In the copy that Stryker mutates, every source has its JavaScript beside it. */
+/** In the copy that Stryker mutates, the JavaScript of each source is beside it. */
 async function importCompiled (file) {
   return await import(pathToFileURL(resolve(file.replace(/\.ts$/, '.js'))).href)
 }

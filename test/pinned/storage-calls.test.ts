@@ -4,38 +4,38 @@ import { spyStorage } from '../helpers/spy-storage.ts'
 
 const ANNA = 'anna@example.com'
 
-t.test('what each request asks of storage, in this order, and no more', async (t) => {
+t.test('each request makes exactly these storage calls, in this order', async (t) => {
   const { storage: real } = openStorage(t)
   const { storage, calls } = spyStorage(real)
   const { browser, codeFor, clock } = await buildApp(t, { storage })
   const anna = browser()
-  async function asked (answer: Promise<{ status: number }>): Promise<string[]> {
+  async function callsOf (response: Promise<{ status: number }>): Promise<string[]> {
     calls.length = 0
-    t.equal((await answer).status, 200)
-    // Reads a row that is at hand.
+    t.equal((await response).status, 200)
+    // This verb only reads a row that is already loaded.
     return calls.filter((verb) => verb !== 'userId')
   }
-  t.same(await asked(anna.requestOtp(ANNA)), ['readCounter', 'readCounter', 'incrementCounter', 'incrementCounter', 'findUser', 'insertChallenge'])
-  t.same(await asked(anna.verifyOtp(ANNA, codeFor(ANNA))), [
+  t.same(await callsOf(anna.requestOtp(ANNA)), ['readCounter', 'readCounter', 'incrementCounter', 'incrementCounter', 'findUser', 'insertChallenge'])
+  t.same(await callsOf(anna.verifyOtp(ANNA, codeFor(ANNA))), [
     'tryCode', 'resetConsecutiveFailures', 'findUser', 'insertUser', 'revokeUserSessions', 'verifyUser', 'insertSession'
   ], 'a first login')
   clock.advance(10)
-  t.same(await asked(anna.refresh()), ['loadSession', 'rotateSession'])
+  t.same(await callsOf(anna.refresh()), ['loadSession', 'rotateSession'])
   clock.advance(5)
-  t.same(await asked(anna.refresh()), ['loadSession'], 'within the grace')
+  t.same(await callsOf(anna.refresh()), ['loadSession'], 'within the grace period')
   clock.advance(60)
-  t.same(await asked(anna.requestOtp(ANNA)), ['readCounter', 'incrementCounter', 'findUser', 'insertChallenge'], 'from a device')
-  t.same(await asked(anna.verifyOtp(ANNA, codeFor(ANNA))), [
+  t.same(await callsOf(anna.requestOtp(ANNA)), ['readCounter', 'incrementCounter', 'findUser', 'insertChallenge'], 'from a remembered browser')
+  t.same(await callsOf(anna.verifyOtp(ANNA, codeFor(ANNA))), [
     'tryCode', 'resetConsecutiveFailures', 'resetConsecutiveFailures', 'findUser', 'insertSession', 'revokeSession'
-  ], 'its session of before ends')
-  t.same(await asked(anna.logout()), ['revokeSession'])
+  ], 'the previous session of the browser ends')
+  t.same(await callsOf(anna.logout()), ['revokeSession'])
 })
 
-t.test('what a mail that failed asks of storage: a refused one comes back, of one that may still come the cool-down alone', async (t) => {
+t.test('a rejected email withdraws its code and releases its counts, and an email that times out releases only its cooldown', async (t) => {
   for (const [outcome, rest] of [['rejected', ['withdrawCode', 'incrementCounter', 'decrementCounter', 'decrementCounter']], ['timeout', ['decrementCounter']]] as const) {
     const { storage: real } = openStorage(t)
     const { storage, calls } = spyStorage(real)
-    const sendOtp = () => outcome === 'timeout' ? new Promise<never>(() => {}) : Promise.reject(new Error('mailer is down'))
+    const sendOtp = () => outcome === 'timeout' ? new Promise<never>(() => {}) : Promise.reject(new Error('email provider is down'))
     const { browser } = await buildApp(t, { storage, sendOtp, deliveryTimeout: 0.01 })
     t.equal((await browser().requestOtp(ANNA)).status, 503)
     t.same(calls.slice(calls.indexOf('insertChallenge') + 1), rest, outcome)

@@ -73,5 +73,5 @@ for (const [page, table] of [['docs/databases.md', 'otp_users'], ['docs/from-pyt
 t.test('every test that the threat model names exists', async (t) => {
   t.ok(proofs().length > 50, `${proofs().length} proofs`)
   t.same(proofs().filter((proof) => !hasTest(proof)), [])
-  t.notOk(hasTest({ file: 'test/threats/races.test.ts', name: 'a test that nobody wrote' }))
+  t.notOk(hasTest({ file: 'test/threats/races.test.ts', name: 'a test that does not exist' }))
 })

@@ -1,4 +1,4 @@
-/** The core of the suite on other versions of Node: what goes through HTTP, tokens, guards and SQLite, in one process. */
+/** Runs the core tests on other versions of Node: those that cover HTTP, tokens, guards and SQLite in one process. */
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { ownEnvironment } from '../helpers/environment.ts'
@@ -12,7 +12,7 @@ if (versions.length === 0) t.test('the core on other versions of Node', { skip: 
 
 for (const { name, path, execArgv } of versions) {
   for (const file of core) {
-    // These versions strip the types themselves; what the file reports counts here.
+    // These versions of Node strip the types themselves. The results of the file count here.
     const program = fileURLToPath(new URL(`../${file}.test.ts`, import.meta.url))
     t.spawn(path, [...execArgv, program], { env: { ...ownEnvironment(), TAP: '1', TAP_TIMEOUT: '300' } }, `${name}: ${file}`)
   }

@@ -13,7 +13,7 @@ import { signIn } from './package/sign-in.ts'
 
 const execute = promisify(execFile)
 const packed = new Packed(t)
-/** A host with the newest driver of MongoDB, and one with the oldest. */
+/** An application with the newest MongoDB driver, and one with the oldest. */
 const project = packed.install('project')
 const older = packed.install('older', { mongodb: 'mongodb-6' })
 const installed = join(project, 'node_modules/fastify-otp-auth')
@@ -23,7 +23,7 @@ const filesIn = (folder: string) => readdirSync(folder, { recursive: true, withF
   .map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1))
 const files = filesIn(installed)
 
-t.test('what the sources make is in the package, with migrations and documents, and nothing else', async (t) => {
+t.test('the package contains the compiled sources, the migrations and the documents, and nothing else', async (t) => {
   const made = filesIn(join(root, 'src')).map((name) => name.slice(0, -'.ts'.length))
   const dist = made.flatMap((name) => [`dist/${name}.js`, `dist/${name}.d.ts`])
   const migrations = filesIn(join(root, 'drizzle')).filter((name) => name.includes('/')).map((name) => `drizzle/${name}`)
@@ -32,12 +32,12 @@ t.test('what the sources make is in the package, with migrations and documents, 
   t.strictSame([...files].sort(), ['package.json', ...documents, ...dist, ...migrations].sort())
 })
 
-t.test('no file names a folder of the machine that made it, or a map that is not there', async (t) => {
+t.test('no file in the package names a folder of the build machine or a source map', async (t) => {
   const names = (text: string) => text.includes(root) || /["'(]\/(home|root|work|tmp|Users)\/|sourceMappingURL/.test(text)
   t.strictSame(files.filter((file) => names(readFileSync(join(installed, file), 'utf8'))), [])
 })
 
-t.test('each import in it is declared as a dependency', async (t) => {
+t.test('every package that the code imports is a declared dependency', async (t) => {
   const declared = new Set(Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }))
   for (const file of files.filter((name) => /\.(js|d\.ts)$/.test(name))) {
     const code = readFileSync(join(installed, file), 'utf8').replace(/\/\*[^]*?\*\//g, '')
@@ -47,12 +47,12 @@ t.test('each import in it is declared as a dependency', async (t) => {
   }
 })
 
-t.test('publint and attw find no fault', async (t) => {
+t.test('publint and attw report no problem', async (t) => {
   await execute(join(root, 'node_modules/.bin/publint'), ['run', packed.tarball, '--strict'], { cwd: root, env: ownEnvironment() })
   await execute(join(root, 'node_modules/.bin/attw'), [packed.tarball, '--profile', 'esm-only'], { cwd: root, env: ownEnvironment() })
 })
 
-/** Hooks of a module loader: each module's place is printed, one a line. */
+/** Hooks of a module loader that print the URL of each module, one per line. */
 const printImports = `import { writeSync } from 'node:fs'
   export async function resolve (name, context, next) {
     const found = await next(name, context)
@@ -60,7 +60,7 @@ const printImports = `import { writeSync } from 'node:fs'
     return found
   }`
 
-t.test('an entry point loads the driver that it is for, and no other', async (t) => {
+t.test('each entry point loads only the driver that it is for', async (t) => {
   const drivers = ['@electric-sql/pglite', '@libsql/client', 'better-sqlite3', 'drizzle-orm', 'mongodb', 'mysql2', 'pg', 'postgres']
   const needs: Record<string, string[]> = {
     './drizzle/sqlite': ['drizzle-orm'], './drizzle/pg': ['drizzle-orm'], './drizzle/mysql': ['drizzle-orm'], './mongodb': ['mongodb']
@@ -76,19 +76,19 @@ t.test('an entry point loads the driver that it is for, and no other', async (t)
   }))
 })
 
-t.test('TypeScript takes it, as hosts use it', async (t) => {
+t.test('TypeScript compiles the package as applications use it', async (t) => {
   const esm = compile(join(project, 'esm'))
   t.strictSame(esm.errors, [], 'from ESM')
-  t.strictSame(undocumented(esm.program), [], 'an editor has something to say of each option and method, and of each default')
-  t.strictSame(compile(join(project, 'client')).errors, [], 'in a page, with the types of a browser and none of Node’s')
-  t.strictSame(compile(join(project, 'jwt')).errors, [], 'beside @fastify/jwt and @fastify/cookie of the host')
+  t.strictSame(undocumented(esm.program), [], 'every option, method and default has a comment for editors')
+  t.strictSame(compile(join(project, 'client')).errors, [], 'in a page, with the types of a browser and without those of Node')
+  t.strictSame(compile(join(project, 'jwt')).errors, [], 'with @fastify/jwt and @fastify/cookie in the same application')
   const cjs = compile(join(older, 'cjs'))
-  t.strictSame(cjs.errors, [], 'from CommonJS, with the driver mongodb 6')
+  t.strictSame(cjs.errors, [], 'from CommonJS, with version 6 of the MongoDB driver')
 
   const servers = { 'by import': esm.emit('server.ts'), 'by require()': cjs.emit('server.cts') }
   for (const { name, ...node } of [{ name: 'this Node' }, ...otherNodeVersions()]) {
     for (const [how, program] of Object.entries(servers)) {
-      t.test(`installed and loaded ${how}, it logs in on ${name}`, async (t) => {
+      t.test(`installed and loaded ${how}, the package logs a user in on ${name}`, async (t) => {
         t.match(await signIn(program, node), {
           stranger: { status: 401, body: { code: 'OTP_AUTH_UNAUTHENTICATED' } },
           user: { status: 200, body: { email: 'anna@example.com', isVerified: true } }
@@ -99,7 +99,7 @@ t.test('TypeScript takes it, as hosts use it', async (t) => {
   t.match(readFileSync(servers['by require()'], 'utf8'), 'require("fastify-otp-auth")')
 })
 
-t.test('from JavaScript, require() gives what import gives', async (t) => {
+t.test('in JavaScript, require() returns the same exports as import', async (t) => {
   const required = createRequire(join(project, 'index.js'))('fastify-otp-auth')
   t.equal(typeof required.default, 'function')
 })

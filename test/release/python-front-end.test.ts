@@ -5,8 +5,8 @@ import type { Answer } from '../helpers/browser.ts'
 const EMAIL = 'anna@example.com'
 
 /**
- * A front end as it was written for fastapi-otp-authentication: it knows four routes, two bodies and these fields, says JSON
- * on every request whether it has a body or not, leaves the refresh token to the browser's cookies, and shows `detail`.
+ * A front end as it was written for fastapi-otp-authentication. It knows four routes, two bodies and these fields. It sends the
+ * content type JSON on every request, even without a body, leaves the refresh token to the cookies, and shows `detail`.
  */
 function pythonFrontEnd ({ browser }: TestApp) {
   const page = browser()
@@ -42,7 +42,7 @@ function pythonFrontEnd ({ browser }: TestApp) {
   }
 }
 
-t.test('a front end that was written for fastapi-otp-authentication works as it is', async (t) => {
+t.test('a front end that was written for fastapi-otp-authentication works unchanged', async (t) => {
   const app = await buildApp(t)
   const page = pythonFrontEnd(app)
 
@@ -67,7 +67,7 @@ t.test('a front end that was written for fastapi-otp-authentication works as it 
   await t.rejects(page.refresh(), { message: /Log in again/ })
 })
 
-t.test('what it is told of a body that does not fit is a text, under the same name', async (t) => {
+t.test('a validation error is a text in the field detail, which that front end shows', async (t) => {
   const { browser } = await buildApp(t)
   const { status, body } = await browser().post('/auth/request-otp', { email: 'no address' })
   t.equal(status, 400)

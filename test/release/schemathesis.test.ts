@@ -13,7 +13,7 @@ import { skipWithout } from '../helpers/requirements.ts'
 
 const command = process.env['TEST_SCHEMATHESIS']
 
-t.test('schemathesis finds no difference between the document and the example', { skip: skipWithout('TEST_SCHEMATHESIS') }, async (t) => {
+t.test('schemathesis finds no difference between the OpenAPI document and the example', { skip: skipWithout('TEST_SCHEMATHESIS') }, async (t) => {
   freshDist()
   const { buildExample } = await import('../../examples/shared/app.ts')
   const { drizzleStorage, migrations } = await import('fastify-otp-auth/drizzle/sqlite')
@@ -21,7 +21,7 @@ t.test('schemathesis finds no difference between the document and the example', 
   const sqlite = new Database(':memory:')
   const db = drizzle(sqlite)
   migrate(db, migrations)
-  // It sends hundreds of requests from one address: the limits would leave little but 429 to look at.
+  // It sends hundreds of requests from one address. With the limits, most responses would be 429.
   const otpAuth: Partial<OtpAuthOptions> = { otpRateLimitSeconds: 0, rateLimit: false }
   const app = await buildExample({ storage: drizzleStorage(db), closeDatabase: () => sqlite.close(), logger: false, otpAuth })
   const folder = await mkdtemp(join(tmpdir(), 'otp-auth-schemathesis-'))
@@ -32,7 +32,7 @@ t.test('schemathesis finds no difference between the document and the example', 
   const address = await app.listen({ host: '127.0.0.1', port: 0 })
 
   async function run (t: Test, ...options: string[]): Promise<void> {
-    // Fastify's router answers 404 to a method that a path does not have, for every application; it is no matter of ours.
+    // Fastify's router responds with 404 to a method that a path does not have. This is so in every application.
     const checks = ['--checks', 'all', '--exclude-checks', 'unsupported_method']
     const bounds = ['--workers', '1', '--max-examples', '25', '--seed', '1', '--no-color']
     const args = ['run', `${address}/docs/json`, ...checks, ...bounds, ...options]
@@ -40,13 +40,13 @@ t.test('schemathesis finds no difference between the document and the example', 
     const { error, output } = await new Promise<{ error: Error | null, output: string }>((resolve) => {
       execFile(command!, args, settings, (error, stdout, stderr) => resolve({ error, output: stdout + stderr }))
     })
-    t.equal(error, null, 'it ends well', { found: output })
-    t.match(output, /\d+ generated, \d+ passed/, 'it looked at something')
+    t.equal(error, null, 'schemathesis reports no failure', { found: output })
+    t.match(output, /\d+ generated, \d+ passed/, 'schemathesis ran tests')
   }
 
-  await t.test('of all operations, by a stranger', (t) => run(t))
+  await t.test('all operations, without a login', (t) => run(t))
 
-  await t.test('of the guarded routes, by a user', async (t) => {
+  await t.test('the guarded routes, with a logged-in user', async (t) => {
     const email = 'anna@example.com'
     await app.inject({ method: 'POST', url: '/auth/request-otp', payload: { email } })
     const [{ code }] = (await app.inject('/inbox/emails')).json().filter(({ to }: { to: string }) => to === email)

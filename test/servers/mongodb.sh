@@ -1,10 +1,10 @@
 #!/bin/sh
-# A throw-away server for the tests that speaks MongoDB's wire protocol, on 127.0.0.1 only: SecantusDB, from the Python
-# package index. It is a test tool under the GPL and no part of the package; any genuine MongoDB does as well, by its URL.
-#   mongodb.sh install DIRECTORY        puts it into a virtual environment in DIRECTORY; needs Debian's python3-venv
-#   mongodb.sh start DIRECTORY [PORT]   starts one in DIRECTORY (made if missing) and prints the value for TEST_MONGODB_URL;
-#                                       uses the one installed in DIRECTORY, else the one in PATH
-#   mongodb.sh stop DIRECTORY           stops it; DIRECTORY stays
+# A temporary server for the tests that implements MongoDB's wire protocol, on 127.0.0.1 only: SecantusDB, from the Python
+# package index. It is a test tool under the GPL and not part of this package. A real MongoDB works too: set its URL.
+#   mongodb.sh install DIRECTORY        installs it into a virtual environment in DIRECTORY; needs Debian's python3-venv
+#   mongodb.sh start DIRECTORY [PORT]   starts a server in DIRECTORY (created if missing) and prints the value for
+#                                       TEST_MONGODB_URL; uses the one installed in DIRECTORY, or else the one in PATH
+#   mongodb.sh stop DIRECTORY           stops the server and keeps DIRECTORY
 set -eu
 
 usage () { sed -n '4,7s/^# *//p' "$0" >&2; exit 2; }
@@ -17,17 +17,17 @@ install () {
 start () {
   port=${1:-57017}
   PATH=$dir/venv/bin:$PATH
-  command -v secantusd-py >/dev/null || { echo "no SecantusDB: $0 install $dir" >&2; exit 1; }
-  if [ -f "$dir/pid" ]; then echo "one runs in $dir already, or $dir/pid is stale" >&2; exit 1; fi
-  # From its own directory, where no configuration file of somebody else's lies about.
+  command -v secantusd-py >/dev/null || { echo "SecantusDB was not found. Run: $0 install $dir" >&2; exit 1; }
+  if [ -f "$dir/pid" ]; then echo "a server is already running in $dir, or $dir/pid is stale" >&2; exit 1; fi
+  # Start it in its own directory, so that it finds no other configuration file.
   cd "$dir"
   secantusd-py --host 127.0.0.1 --port "$port" --storage-path "$dir/data" >"$dir/server.log" 2>&1 </dev/null &
   server=$!
   echo "$server" >"$dir/pid"
-  tries=0
+  attempts=0
   until grep -q 'listening on' "$dir/server.log"; do
-    tries=$((tries + 1))
-    if [ "$tries" -gt 120 ] || ! kill -0 "$server" 2>/dev/null; then
+    attempts=$((attempts + 1))
+    if [ "$attempts" -gt 120 ] || ! kill -0 "$server" 2>/dev/null; then
       kill "$server" 2>/dev/null || :
       rm "$dir/pid"
       cat "$dir/server.log" >&2
@@ -35,8 +35,8 @@ start () {
     fi
     sleep 0.5
   done
-  # It looks through all its records of writes that might be retried at every write: with 10,000 of them it is seven times
-  # slower. A genuine one is tested with the driver's own setting.
+  # At every write, this server searches all its records of writes that can be retried. With 10,000 records it is seven times
+  # slower. A real MongoDB is tested with the default of the driver.
   echo "mongodb://127.0.0.1:$port/?retryWrites=false"
 }
 

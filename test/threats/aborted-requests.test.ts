@@ -8,8 +8,8 @@ import { buildApp } from '../helpers/app.ts'
 const BODY = JSON.stringify({ email: 'anna@example.com' })
 const HEADERS = { 'content-type': 'application/json' }
 
-/** A server whose `isAllowed` says when it is asked and waits for `goOn`; `gone` is called once the server saw the client go. */
-async function listening (t: Test, http2: boolean) {
+/** Starts a server whose `isAllowed` waits for `goOn`. `isAsked` resolves when it runs, `seenGone` when the client has disconnected. */
+async function startWaitingServer (t: Test, http2: boolean) {
   let asked: () => void
   let goOn: () => void
   const isAsked = new Promise<void>((resolve) => { asked = resolve })
@@ -29,14 +29,14 @@ async function listening (t: Test, http2: boolean) {
   return { ...built, port, isAsked, seenGone: () => gone, goOn: () => goOn() }
 }
 
-async function mailComes ({ app, emails }: Awaited<ReturnType<typeof listening>>): Promise<number> {
+async function countEmails ({ app, emails }: Awaited<ReturnType<typeof startWaitingServer>>): Promise<number> {
   for (let turn = 0; turn < 200 && emails.length === 0; turn++) await new Promise((resolve) => { setImmediate(resolve) })
   await app.close()
   return emails.length
 }
 
-t.test('HTTP/1.1: a client that is gone before the answer gets its mail all the same, once', async (t) => {
-  const server = await listening(t, false)
+t.test('HTTP/1.1: if the client disconnects before the response, the email is still sent, once', async (t) => {
+  const server = await startWaitingServer(t, false)
   const sent = request({ host: '127.0.0.1', port: server.port, method: 'POST', path: '/auth/request-otp', headers: HEADERS })
   sent.on('error', () => {})
   sent.end(BODY)
@@ -44,11 +44,11 @@ t.test('HTTP/1.1: a client that is gone before the answer gets its mail all the 
   sent.destroy()
   await server.seenGone()
   server.goOn()
-  t.equal(await mailComes(server), 1)
+  t.equal(await countEmails(server), 1)
 })
 
-t.test('HTTP/2: a client that is gone before the answer gets its mail all the same, once', async (t) => {
-  const server = await listening(t, true)
+t.test('HTTP/2: if the client disconnects before the response, the email is still sent, once', async (t) => {
+  const server = await startWaitingServer(t, true)
   const session = connect(`http://127.0.0.1:${server.port}`)
   const sent = session.request({ ':method': 'POST', ':path': '/auth/request-otp', ...HEADERS })
   for (const emitter of [session, sent]) emitter.on('error', () => {})
@@ -57,5 +57,5 @@ t.test('HTTP/2: a client that is gone before the answer gets its mail all the sa
   session.destroy()
   await server.seenGone()
   server.goOn()
-  t.equal(await mailComes(server), 1)
+  t.equal(await countEmails(server), 1)
 })

@@ -6,12 +6,12 @@ import { spyStorage } from '../helpers/spy-storage.ts'
 import { countingRandom } from '../helpers/random.ts'
 import { distance, distanceByChance, quantile, type Pair } from '../helpers/statistics.ts'
 
-const MAIL = 'anna@example.com'
+const EMAIL = 'anna@example.com'
 const SHORT = '000007'
 const LONG = '7777777777777'
 const HOUR = 3600
 
-/** Whom an address may belong to; the address is the same, for its length alone would change an answer's. */
+/** Who the email can belong to. It is always the same email, because its length changes the length of the response. */
 const people = {
   known: { row: { isVerified: 1 }, isAllowed: true },
   unverified: { row: { isVerified: 0 }, isAllowed: true },
@@ -22,20 +22,20 @@ const people = {
 type Person = keyof typeof people
 
 const everybody: Person[] = ['known', 'unverified', 'unknown', 'disallowed', 'disallowed and unknown']
-const settings: Record<string, { options: Partial<OtpAuthOptions>, alike: Person[], mailed: Person[], asksHost?: boolean }> = {
-  'where everybody is mailed': { options: {}, alike: ['known', 'unverified', 'unknown'], mailed: ['known', 'unverified', 'unknown'] },
-  'where users are not made': { options: { autoCreateUser: false }, alike: ['known', 'unverified', 'unknown'], mailed: ['known', 'unverified'] },
-  'where the host asks who may': { options: {}, alike: everybody, mailed: ['known', 'unverified', 'unknown'], asksHost: true },
-  'where the host asks and users are not made': {
-    options: { autoCreateUser: false }, alike: everybody, mailed: ['known', 'unverified'], asksHost: true
+const settings: Record<string, { options: Partial<OtpAuthOptions>, alike: Person[], emailed: Person[], usesIsAllowed?: boolean }> = {
+  'if every email gets a code': { options: {}, alike: ['known', 'unverified', 'unknown'], emailed: ['known', 'unverified', 'unknown'] },
+  'with autoCreateUser off': { options: { autoCreateUser: false }, alike: ['known', 'unverified', 'unknown'], emailed: ['known', 'unverified'] },
+  'with isAllowed': { options: {}, alike: everybody, emailed: ['known', 'unverified', 'unknown'], usesIsAllowed: true },
+  'with isAllowed and autoCreateUser off': {
+    options: { autoCreateUser: false }, alike: everybody, emailed: ['known', 'unverified'], usesIsAllowed: true
   },
-  'where a spent failure budget means no codes': {
-    options: { autoCreateUser: false, onFailureLimit: 'refuse' }, alike: ['known', 'unknown'], mailed: ['known']
+  'with onFailureLimit set to refuse': {
+    options: { autoCreateUser: false, onFailureLimit: 'refuse' }, alike: ['known', 'unknown'], emailed: ['known']
   },
-  'where guesses need their id': { options: { autoCreateUser: false, requireRequestId: true }, alike: ['known', 'unknown'], mailed: ['known'] }
+  'with requireRequestId': { options: { autoCreateUser: false, requireRequestId: true }, alike: ['known', 'unknown'], emailed: ['known'] }
 }
 
-/** All that somebody sees of an answer, and what was done for it; what is random in it by its length alone. */
+/** Everything that a client sees of a response, and the storage calls behind it. Random values are replaced by their length. */
 function seen ({ status, body, headers, setCookies }: Answer, calls: string[], asked: { bytes: number[], int: number[] }) {
   return {
     status,
@@ -47,20 +47,20 @@ function seen ({ status, body, headers, setCookies }: Answer, calls: string[], a
   }
 }
 
-/** Everything that somebody can try with an address who never sees its mails, step by step. */
-async function watch (t: Test, person: Person, { options, asksHost }: (typeof settings)[string]) {
+/** Does, step by step, everything that an attacker can try with an email without reading its inbox. */
+async function watch (t: Test, person: Person, { options, usesIsAllowed }: (typeof settings)[string]) {
   const { client, storage: real } = openStorage(t)
   const { storage, calls } = spyStorage(real)
   const { row, isAllowed } = people[person]
-  // Every code is of fives.
+  // Every code consists of fives.
   const random = countingRandom(() => 5)
-  if (row !== null) client.prepare('insert into otp_users values (?, ?, ?)').run('id-1', MAIL, row.isVerified)
+  if (row !== null) client.prepare('insert into otp_users values (?, ?, ?)').run('id-1', EMAIL, row.isVerified)
   const { browser, clock, emails } = await buildApp(t, {
     storage,
     ...options,
-    // Some thousand requests: what they log is searched for secrets by the tests of each route.
+    // These are thousands of requests. The tests of each route search the log for secrets, so there is no log here.
     fastify: { logger: false },
-    ...(asksHost && { isAllowed: () => isAllowed }),
+    ...(usesIsAllowed && { isAllowed: () => isAllowed }),
     random
   })
   calls.length = 0
@@ -74,62 +74,62 @@ async function watch (t: Test, person: Person, { options, asksHost }: (typeof se
   }
 
   const first = stranger()
-  const { body: { request_id: id } } = await step('request', first.requestOtp(MAIL))
-  await step('request within the cool-down', first.requestOtp(MAIL))
-  await step('request within the cool-down, from elsewhere', stranger().requestOtp(MAIL))
-  await step('wrong code', first.verifyOtp(MAIL, SHORT))
-  await step('wrong code with the id in the body', stranger().verifyOtp(MAIL, SHORT, { request_id: id }))
-  await step('code of another length', first.verifyOtp(MAIL, '1234567'))
-  await step('wrong code without the id', stranger().verifyOtp(MAIL, SHORT))
-  await step('code of another length without the id', stranger().verifyOtp(MAIL, '1234567'))
-  await step('wrong code with an id of nobody', stranger().verifyOtp(MAIL, SHORT, { request_id: 'x'.repeat(22) }))
-  for (let guess = 0; guess < 4; guess++) await step('wrong codes until none is taken', first.verifyOtp(MAIL, SHORT))
-  for (let guess = 0; guess < 6; guess++) await step('wrong codes without the id until none is taken', stranger().verifyOtp(MAIL, SHORT))
+  const { body: { request_id: id } } = await step('request', first.requestOtp(EMAIL))
+  await step('request within the cooldown', first.requestOtp(EMAIL))
+  await step('request within the cooldown, from another network', stranger().requestOtp(EMAIL))
+  await step('wrong code', first.verifyOtp(EMAIL, SHORT))
+  await step('wrong code with the request ID in the body', stranger().verifyOtp(EMAIL, SHORT, { request_id: id }))
+  await step('code of another length', first.verifyOtp(EMAIL, '1234567'))
+  await step('wrong code without the request ID', stranger().verifyOtp(EMAIL, SHORT))
+  await step('code of another length without the request ID', stranger().verifyOtp(EMAIL, '1234567'))
+  await step('wrong code with an unknown request ID', stranger().verifyOtp(EMAIL, SHORT, { request_id: 'x'.repeat(22) }))
+  for (let guess = 0; guess < 4; guess++) await step('wrong codes until no attempts are left', first.verifyOtp(EMAIL, SHORT))
+  for (let guess = 0; guess < 6; guess++) await step('wrong codes without the request ID until no attempts are left', stranger().verifyOtp(EMAIL, SHORT))
   clock.advance(60)
-  await step('request of the same browser again', first.requestOtp(MAIL))
-  await step('wrong code after it', first.verifyOtp(MAIL, SHORT))
+  await step('another request of the same browser', first.requestOtp(EMAIL))
+  await step('wrong code after the new request', first.verifyOtp(EMAIL, SHORT))
   clock.advance(600)
-  await step('wrong code after its end', first.verifyOtp(MAIL, SHORT))
-  await step('wrong code after its end, without the id', stranger().verifyOtp(MAIL, SHORT))
+  await step('wrong code after the code has expired', first.verifyOtp(EMAIL, SHORT))
+  await step('wrong code after the code has expired, without the request ID', stranger().verifyOtp(EMAIL, SHORT))
   for (let click = 0; click < 3; click++) {
-    await step('requests of one network until its share is spent', first.requestOtp(MAIL))
+    await step('requests from one network until its limit is reached', first.requestOtp(EMAIL))
     clock.advance(60)
   }
   for (let click = 0; click < 5; click++) {
-    await step('requests of many networks until the hour is spent', stranger().requestOtp(MAIL))
+    await step('requests from many networks until the limit per hour is reached', stranger().requestOtp(EMAIL))
     clock.advance(60)
   }
   const guesser = stranger()
   for (let code = 0; code < 6; code++) {
     clock.advance(HOUR)
-    await step('requests until the failures of a day are spent', guesser.requestOtp(MAIL))
-    for (let guess = 0; guess < 5; guess++) await step('wrong codes until the failures of a day are spent', guesser.verifyOtp(MAIL, SHORT))
+    await step('requests until the failure limit per day is reached', guesser.requestOtp(EMAIL))
+    for (let guess = 0; guess < 5; guess++) await step('wrong codes until the failure limit per day is reached', guesser.verifyOtp(EMAIL, SHORT))
   }
-  await step('short code without the id, once they are spent', stranger().verifyOtp(MAIL, SHORT))
-  await step('long code without the id, once they are spent', stranger().verifyOtp(MAIL, LONG))
-  await step('long code, once they are spent', guesser.verifyOtp(MAIL, LONG))
+  await step('short code without the request ID, after the failure limit', stranger().verifyOtp(EMAIL, SHORT))
+  await step('long code without the request ID, after the failure limit', stranger().verifyOtp(EMAIL, LONG))
+  await step('long code, after the failure limit', guesser.verifyOtp(EMAIL, LONG))
   for (let click = 0; click < 14; click++) {
     clock.advance(61)
-    await step('requests of new networks until day and reserve are spent', stranger().requestOtp(MAIL))
+    await step('requests from new networks until the limit per day and the reserve are reached', stranger().requestOtp(EMAIL))
   }
   return { steps, emails }
 }
 
-for (const [where, setting] of Object.entries(settings)) {
-  t.test(`whose an address is cannot be told by answers, headers, cookies or statements, ${where}`, async (t) => {
+for (const [condition, setting] of Object.entries(settings)) {
+  t.test(`responses, headers, cookies and storage calls do not reveal whether an account exists, ${condition}`, async (t) => {
     const { steps: expected, emails } = await watch(t, 'known', setting)
-    t.ok(emails.length > 0, 'the known one is mailed')
+    t.ok(emails.length > 0, 'the known user gets emails')
     const statuses = new Set(expected.map(([, { status }]) => status))
-    t.same([...statuses].toSorted(), [200, 401, 429], 'the steps lead everywhere')
+    t.same([...statuses].toSorted(), [200, 401, 429], 'the steps reach every status')
     for (const person of setting.alike) {
       const { steps, emails: theirs } = await watch(t, person, setting)
-      t.equal(theirs.length, setting.mailed.includes(person) ? emails.length : 0, `${person}: emails`)
-      t.strictSame(steps, expected, `${person}: what is seen`)
+      t.equal(theirs.length, setting.emailed.includes(person) ? emails.length : 0, `${person}: emails`)
+      t.strictSame(steps, expected, `${person}: everything is the same`)
     }
   })
 }
 
-t.test('where users are not made, the answer comes before the mail is out', async (t) => {
+t.test('with autoCreateUser off, the response is sent before the email', async (t) => {
   let finish = () => {}
   let isOut = false
   const { browser, client, emails } = await buildApp(t, {
@@ -139,21 +139,21 @@ t.test('where users are not made, the answer comes before the mail is out', asyn
       isOut = true
     }
   })
-  client.prepare('insert into otp_users values (?, ?, ?)').run('id-1', MAIL, 1)
-  t.equal((await browser().requestOtp(MAIL)).status, 200)
+  client.prepare('insert into otp_users values (?, ?, ?)').run('id-1', EMAIL, 1)
+  t.equal((await browser().requestOtp(EMAIL)).status, 200)
   while (emails.length === 0) await new Promise((resolve) => { setImmediate(resolve) })
   t.equal(isOut, false)
   finish()
 })
 
 const PAIRS = 300
-/** A smaller difference is nobody's to see through a network: a row that is found costs the driver some microseconds. */
+/** A smaller difference cannot be seen through a network. Reading a row that exists costs the driver a few microseconds. */
 const SHARE = 0.05
 
 /**
- * What the server takes, in milliseconds, for an address without an account and one with, in pairs one right after the
- * other and in random order; and for two with one. From where the request is there to where its answer is ready: what
- * follows the answer, nobody sees. Each address is a new one.
+ * Measures how many milliseconds the server takes, from the request until the response is ready. An email without an account
+ * and one with an account are measured right after each other, in random order. For comparison, so are two emails with
+ * an account. Work after the response is not measured, because a client cannot see it. Each email is new.
  */
 async function timings (t: Test, pairs: number) {
   let began = 0
@@ -168,7 +168,7 @@ async function timings (t: Test, pairs: number) {
   })
   const insert = client.prepare('insert into otp_users values (?, ?, 1)')
   async function measure (route: string, email: string, number: number): Promise<number> {
-    // What the one before left to be done is done.
+    // Let the work of the previous request finish.
     await new Promise((resolve) => { setImmediate(resolve) })
     const payload = { email, ...(route === 'verify-otp' && { code: '123456' }) }
     const { statusCode } = await app.inject({ method: 'POST', url: `/auth/${route}`, payload, remoteAddress: `10.${number >> 8}.${number & 255}.1` })
@@ -189,7 +189,7 @@ async function timings (t: Test, pairs: number) {
       const place = (number + 20) * 4
       const withUnknown = await measurePair(route, [d, a], place)
       const withKnown = await measurePair(route, [b, c], place + 2)
-      // The first ones warm up what compiles and what is prepared.
+      // The first ones only warm up the compiler and the prepared statements.
       if (number < 0) continue
       unknown.push(withUnknown)
       known.push(withKnown)
@@ -202,15 +202,15 @@ function us (milliseconds: number): string {
   return `${Math.round(milliseconds * 1000)} µs`
 }
 
-// Speed is promised nowhere; that it tells nothing is. A busy machine makes this see less, and never what is not there.
-t.test('whose an address is cannot be told by the time of the answer', async (t) => {
+// No speed is promised, only that the time reveals nothing. A busy machine can hide a difference, but it cannot create one.
+t.test('the response time does not reveal whether an account exists', async (t) => {
   for (const [route, { unknown, known }] of Object.entries(await timings(t, PAIRS))) {
-    // The median, and the fast ones: whatever else the machine does only adds to a time, so they show a difference best.
+    // Compare the median and the fast ones. Other work of the machine only adds time, so fast ones show a difference best.
     for (const share of [0.5, 0.2]) {
       const seen = distance(unknown, share)
       const usual = quantile(known.flat(), share)
-      const meaningless = Math.max(SHARE * usual, distance(known, share), 1.25 * distanceByChance(unknown, share))
-      t.ok(seen <= meaningless, `${route}: ${us(seen)} of ${us(usual)} at ${share}, where ${us(meaningless)} mean nothing`)
+      const noise = Math.max(SHARE * usual, distance(known, share), 1.25 * distanceByChance(unknown, share))
+      t.ok(seen <= noise, `${route}: the difference is ${us(seen)} of ${us(usual)} at quantile ${share}; up to ${us(noise)} is noise`)
     }
   }
 })

@@ -3,19 +3,19 @@ import { buildApp, openStorage } from '../helpers/app.ts'
 import type { Answer, Browser } from '../helpers/browser.ts'
 import { spyStorage } from '../helpers/spy-storage.ts'
 
-const hosts = {
-  'a plain host': {},
-  'a host that coerces types': { ajv: { customOptions: { coerceTypes: true } } },
-  'a host that coerces arrays, too, and drops what it does not know': {
+const applications = {
+  'a plain application': {},
+  'an application that coerces types': { ajv: { customOptions: { coerceTypes: true } } },
+  'an application that coerces arrays and removes unknown fields': {
     ajv: { customOptions: { coerceTypes: 'array' as const, removeAdditional: 'all' as const, useDefaults: true } }
   }
 }
 
-const MAIL = 'anna@example.com'
+const EMAIL = 'anna@example.com'
 const request = '/auth/request-otp'
 const verify = '/auth/verify-otp'
 
-/** Bodies that are not what the schema says; as text where `JSON.stringify` would not write them. */
+/** Values of `code` that do not match the schema. */
 const hostileCodes: Record<string, unknown> = {
   'an operator': { $gt: '' },
   'an operator that matches all': { $ne: null },
@@ -30,8 +30,8 @@ const hostileCodes: Record<string, unknown> = {
 }
 const hostileAddresses: Record<string, unknown> = {
   'an operator': { $gt: '' },
-  'a list': [MAIL],
-  'a list of two': [MAIL, 'b@y.io'],
+  'a list': [EMAIL],
+  'a list of two': [EMAIL, 'b@y.io'],
   'a number': 1,
   true: true,
   null: null,
@@ -53,7 +53,7 @@ const hostileAddresses: Record<string, unknown> = {
 }
 const unknownFields = { isVerified: true, role: 'admin', is_verified: true, id: 1, refresh_token: 'x', constructor: {}, toString: 'x', $where: '1' }
 
-/** An application whose storage, mailer and browser are watched, and what must be true after an attack. */
+/** An application whose storage calls and emails are recorded, and a check that an attack had no effect. */
 async function watchedApp (t: Test, fastify: object) {
   const { storage: real } = openStorage(t)
   const { storage, calls } = spyStorage(real)
@@ -76,8 +76,8 @@ function isValidationError (t: Test, { status, body }: Answer, name: string): vo
 const post = (browser: Browser, url: string, payload: string | object, headers: Record<string, string> = {}) =>
   browser.send({ method: 'POST', url, payload, headers: { 'content-type': 'application/json', ...headers } })
 
-for (const [host, fastify] of Object.entries(hosts)) {
-  t.test(`bodies that are not what the schema says reach no storage, on ${host}`, async (t) => {
+for (const [application, fastify] of Object.entries(applications)) {
+  t.test(`bodies that do not match the schema never reach storage, in ${application}`, async (t) => {
     const { browser, nothingHappened } = await watchedApp(t, fastify)
     const stranger = browser()
     async function refuses (url: string, body: string | object, name: string): Promise<void> {
@@ -85,19 +85,19 @@ for (const [host, fastify] of Object.entries(hosts)) {
       isValidationError(t, answer, `${url}: ${name}`)
       nothingHappened(t, answer)
     }
-    for (const [name, code] of Object.entries(hostileCodes)) await refuses(verify, { email: MAIL, code }, `code: ${name}`)
-    await refuses(verify, { email: MAIL }, 'code: missing')
+    for (const [name, code] of Object.entries(hostileCodes)) await refuses(verify, { email: EMAIL, code }, `code: ${name}`)
+    await refuses(verify, { email: EMAIL }, 'code: missing')
     for (const [name, email] of Object.entries(hostileAddresses)) {
       await refuses(request, { email }, `email: ${name}`)
       await refuses(verify, { email, code: '123456' }, `email: ${name}`)
     }
     for (const value of [{ $gt: '' }, 1, ['x'], true, null, 'x'.repeat(65)]) {
-      await refuses(request, { email: MAIL, request_id: value }, `request_id: ${JSON.stringify(value)}`)
-      await refuses(verify, { email: MAIL, code: '123456', request_id: value }, `request_id: ${JSON.stringify(value)}`)
+      await refuses(request, { email: EMAIL, request_id: value }, `request_id: ${JSON.stringify(value)}`)
+      await refuses(verify, { email: EMAIL, code: '123456', request_id: value }, `request_id: ${JSON.stringify(value)}`)
     }
     for (const [name, value] of Object.entries(unknownFields)) {
-      await refuses(request, { email: MAIL, [name]: value }, name)
-      await refuses(verify, { email: MAIL, code: '123456', [name]: value }, name)
+      await refuses(request, { email: EMAIL, [name]: value }, name)
+      await refuses(verify, { email: EMAIL, code: '123456', [name]: value }, name)
       await refuses('/auth/refresh', { [name]: value }, name)
       await refuses('/auth/logout', { [name]: value }, name)
     }
@@ -107,30 +107,30 @@ for (const [host, fastify] of Object.entries(hosts)) {
     }
   })
 
-  t.test(`the same bodies without the fault are let through, on ${host}`, async (t) => {
+  t.test(`the same bodies without the error reach storage, in ${application}`, async (t) => {
     const { browser, calls } = await watchedApp(t, fastify)
-    t.equal((await post(browser(), request, { email: MAIL })).status, 200)
-    t.equal((await post(browser(), verify, { email: MAIL, code: '123456' })).status, 401)
-    t.ok(calls.includes('incrementCounter') && calls.includes('hasLiveChallenge'), 'and the watch sees storage being called')
+    t.equal((await post(browser(), request, { email: EMAIL })).status, 200)
+    t.equal((await post(browser(), verify, { email: EMAIL, code: '123456' })).status, 401)
+    t.ok(calls.includes('incrementCounter') && calls.includes('hasLiveChallenge'), 'storage was called, and the spy recorded it')
   })
 }
 
-t.test('__proto__ and constructor.prototype in a body are refused by the parser', async (t) => {
+t.test('the parser refuses __proto__ and constructor.prototype in a body', async (t) => {
   const { browser, nothingHappened } = await watchedApp(t, {})
   for (const url of [request, verify, '/auth/refresh', '/auth/logout']) {
     for (const field of ['"__proto__":{"isVerified":true}', '"constructor":{"prototype":{"isVerified":true}}']) {
-      const answer = await post(browser(), url, `{"email":"${MAIL}","code":"123456",${field}}`)
+      const answer = await post(browser(), url, `{"email":"${EMAIL}","code":"123456",${field}}`)
       t.match(answer, { status: 400, body: { statusCode: 400, error: 'Bad Request', message: String, detail: String } }, field)
       t.equal(answer.body.detail, answer.body.message)
       nothingHappened(t, answer)
     }
   }
-  t.notOk('isVerified' in {}, 'no prototype has it now')
+  t.notOk('isVerified' in {}, 'no prototype was changed')
 })
 
-t.test('what is no JSON is refused', async (t) => {
+t.test('a body that is not JSON is refused', async (t) => {
   const { browser, nothingHappened } = await watchedApp(t, {})
-  const json = JSON.stringify({ email: MAIL })
+  const json = JSON.stringify({ email: EMAIL })
   const refused: Array<[number, string, string]> = [
     [400, 'application/json', '{"email":'], [400, 'application/json', '{email:"anna@example.com"}'], [400, 'application/json', `${json}${json}`],
     [415, 'text/plain', json], [415, 'application/x-www-form-urlencoded', 'email=anna%40example.com'], [415, 'multipart/form-data; boundary=x', json],
@@ -142,11 +142,11 @@ t.test('what is no JSON is refused', async (t) => {
     nothingHappened(t, answer)
   }
   const typeless = await browser().send({ method: 'POST', url: request, payload: json })
-  t.match(typeless, { status: 415, body: { statusCode: 415, detail: String } }, 'no type at all')
+  t.match(typeless, { status: 415, body: { statusCode: 415, detail: String } }, 'no content type')
   nothingHappened(t, typeless)
 })
 
-t.test('what a browser sends for another site is refused, and a page of this host is not', async (t) => {
+t.test('requests that a browser sends for another site are refused, and those of a page on the same host are not', async (t) => {
   const { browser, nothingHappened, calls } = await watchedApp(t, {})
   const foreign: Array<Record<string, string>> = [
     { origin: 'https://evil.example' }, { origin: 'null' }, { 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'same-site' },
@@ -154,7 +154,7 @@ t.test('what a browser sends for another site is refused, and a page of this hos
   ]
   for (const url of [request, verify, '/auth/refresh', '/auth/logout']) {
     for (const headers of foreign) {
-      const answer = await post(browser(), url, url === verify ? { email: MAIL, code: '123456' } : url === request ? { email: MAIL } : {}, headers)
+      const answer = await post(browser(), url, url === verify ? { email: EMAIL, code: '123456' } : url === request ? { email: EMAIL } : {}, headers)
       const { message } = answer.body
       t.strictSame({ status: answer.status, ...answer.body }, {
         status: 403, statusCode: 403, code: 'OTP_AUTH_CROSS_SITE', error: 'Forbidden', message, detail: message
@@ -162,36 +162,36 @@ t.test('what a browser sends for another site is refused, and a page of this hos
       nothingHappened(t, answer)
     }
   }
-  const own = await post(browser(), request, { email: MAIL }, { host: 'app.example', origin: 'https://app.example' })
+  const own = await post(browser(), request, { email: EMAIL }, { host: 'app.example', origin: 'https://app.example' })
   t.equal(own.status, 200)
   t.ok(calls.includes('incrementCounter'))
 })
 
-t.test('other methods find no route', async (t) => {
+t.test('other methods get 404', async (t) => {
   const { app, calls } = await watchedApp(t, {})
   for (const url of [request, verify, '/auth/refresh', '/auth/logout']) {
     for (const method of ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const) {
-      const { statusCode, headers } = await app.inject({ method, url, ...(method !== 'GET' && method !== 'HEAD' && { payload: { email: MAIL } }) })
+      const { statusCode, headers } = await app.inject({ method, url, ...(method !== 'GET' && method !== 'HEAD' && { payload: { email: EMAIL } }) })
       t.strictSame([statusCode, headers['set-cookie']], [404, undefined], `${method} ${url}`)
     }
   }
   t.strictSame(calls, [])
 })
 
-t.test('a request id that the server could not have made is not looked up', async (t) => {
+t.test('a request ID that the server cannot have created is not looked up', async (t) => {
   const { browser, calls } = await watchedApp(t, {})
-  await browser().requestOtp(MAIL)
+  await browser().requestOtp(EMAIL)
   for (const id of ['1', 'x'.repeat(21), 'x'.repeat(23), `${'x'.repeat(21)}.`, "' or 1=1 --"]) {
     calls.length = 0
-    t.equal((await browser().verifyOtp(MAIL, '000000', { request_id: id })).status, 401)
+    t.equal((await browser().verifyOtp(EMAIL, '000000', { request_id: id })).status, 401)
     t.notOk(calls.includes('tryCode') || calls.includes('findChallenge'), id)
   }
 })
 
-t.test('a body that does not fit is told where and why, in the words of the schema', async (t) => {
+t.test('a validation error says which field is wrong and why, in the words of the schema', async (t) => {
   const { browser } = await watchedApp(t, {})
   const told = async (url: string, body: string | object) => (await post(browser(), url, body)).body.message
-  t.equal(await told(verify, { email: MAIL, code: 123456 }), 'body/code expected string')
-  t.equal(await told(request, { email: MAIL, role: 'admin' }), 'body/role is not expected here')
+  t.equal(await told(verify, { email: EMAIL, code: 123456 }), 'body/code expected string')
+  t.equal(await told(request, { email: EMAIL, role: 'admin' }), 'body/role is not expected here')
   t.match(await told(request, '[]'), /^body expected object/)
 })

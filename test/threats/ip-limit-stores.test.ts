@@ -17,7 +17,7 @@ const URL_OF_REDIS = process.env['TEST_REDIS_URL']
 
 type Incr = RateLimitStore['incr']
 
-/** A class as a host writes it, whose instances all count in one place. */
+/** A store class as an application writes it. All its instances share one count. */
 const storeOf = (incr: Incr) => class implements RateLimitStore { incr = incr; child () { return this } }
 
 function counting () {
@@ -38,7 +38,7 @@ const everyRoute = (browser: Browser): Record<string, () => Promise<Answer>> => 
   logout: () => browser.logout()
 })
 
-/** Every route answers 503 and takes no cookie away; who is logged in stays so. */
+/** Every route responds with 503 and keeps the cookies. A user who is logged in stays logged in. */
 async function failsClosed (t: Test, anna: Browser, token: string, how: string): Promise<void> {
   const jar = [...anna.cookies]
   for (const [route, send] of Object.entries(everyRoute(anna))) {
@@ -47,10 +47,10 @@ async function failsClosed (t: Test, anna: Browser, token: string, how: string):
     }, `${how}: ${route}`)
   }
   t.strictSame([...anna.cookies], jar)
-  t.equal((await anna.get('/me', token)).status, 200, `${how}: no guard asks the store`)
+  t.equal((await anna.get('/me', token)).status, 200, `${how}: guards do not use the store`)
 }
 
-t.test('a store of the host\'s own keeps the counts, apart for each instance and route, together for all processes', async (t) => {
+t.test('a custom store counts separately for each instance and route, and together for all processes', async (t) => {
   const { asked, incr } = counting()
   const rateLimit = { store: storeOf(incr), logout: { max: 3 } }
   const build = () => buildApp(t, {
@@ -71,7 +71,7 @@ t.test('a store of the host\'s own keeps the counts, apart for each instance and
   t.strictSame(answers.map(({ status }) => status), [200, 200, 429, 429])
 })
 
-t.test('a store that fails, throws or hangs is 503 in bounded time, and all works once it is back', async (t) => {
+t.test('if the store fails, throws or hangs, the response is 503 in bounded time; everything works again once the store is back', async (t) => {
   const { incr } = counting()
   const failures: Record<string, Incr> = {
     fails: (key, done) => done(Object.assign(new Error('the store is gone'), { command: { args: [key] } })),
@@ -79,10 +79,10 @@ t.test('a store that fails, throws or hangs is 503 in bounded time, and all work
     rejects: (async () => { throw new Error('the store rejects') }) as unknown as Incr,
     'rejects with nothing': (() => Promise.reject()) as unknown as Incr, // eslint-disable-line prefer-promise-reject-errors
     hangs: () => {},
-    'answers nothing': (_key, done) => done(null),
-    'answers no numbers': (_key, done) => done(null, {} as never),
-    'answers no count': (_key, done) => done(null, { current: NaN, ttl: 1000 }),
-    'answers no time': (_key, done) => done(null, { current: 1 } as never)
+    'returns nothing': (_key, done) => done(null),
+    'returns no numbers': (_key, done) => done(null, {} as never),
+    'returns no count': (_key, done) => done(null, { current: NaN, ttl: 1000 }),
+    'returns no time': (_key, done) => done(null, { current: 1 } as never)
   }
   let current = incr
   const { browser, codeFor, emails } = await buildApp(t, {
@@ -94,17 +94,17 @@ t.test('a store that fails, throws or hangs is 503 in bounded time, and all work
     current = failing
     await failsClosed(t, anna, token, how)
   }
-  t.equal(emails.length, 1, 'no mail went out')
+  t.equal(emails.length, 1, 'no email was sent')
   const reasons = 'is gone|throws|rejects|did not respond within 50 ms|rateLimit.store (rejected|must pass the numbers current and ttl)'
   const said = logged(new RegExp(`(${reasons}).*OTP_AUTH_STORAGE_UNAVAILABLE`))
-  t.equal(said.length, 4 * Object.keys(failures).length, 'the log says why')
-  t.notMatch(said.join(), /otp_auth:\w+:198/, 'and quotes no key')
+  t.equal(said.length, 4 * Object.keys(failures).length, 'the log contains the reason')
+  t.notMatch(said.join(), /otp_auth:\w+:198/, 'and no key')
   current = incr
   t.equal((await anna.refresh()).status, 200)
   t.equal((await anna.logout()).status, 200)
 })
 
-t.test('a class whose objects cannot count is refused at boot', async (t) => {
+t.test('a store class without the method incr is refused at startup', async (t) => {
   for (const store of [class {}, class { increment () {} }, class { incr = 1 }]) {
     const app = Fastify()
     t.teardown(() => app.close())
@@ -114,8 +114,8 @@ t.test('a class whose objects cannot count is refused at boot', async (t) => {
   }
 })
 
-t.test('in memory the last 50,000 windows of a limit are kept, and no more than twice as many', async (t) => {
-  // By hand, for `t.intercept` keeps every call.
+t.test('the memory store keeps the last 50,000 windows of a limit, and at most twice as many', async (t) => {
+  // Replaced by hand, because `t.intercept` keeps a record of every call.
   const system = Date.now
   let now = 1_790_000_000_000
   t.teardown(() => { Date.now = system })
@@ -129,21 +129,21 @@ t.test('in memory the last 50,000 windows of a limit are kept, and no more than 
   const twice: number[] = []
   for (let key = 0; key < 100_000; key++) if (count(key) !== 1) twice.push(key)
   t.strictSame(twice, [])
-  t.strictSame([count(0), count(49_999), count(50_000), count(99_999)], [2, 2, 2, 2], 'all of them are there')
+  t.strictSame([count(0), count(49_999), count(50_000), count(99_999)], [2, 2, 2, 2], 'all 100,000 are kept')
   t.equal(count(100_000), 1)
-  t.strictSame([count(50_000), count(99_999)], [3, 3], 'the last 50,000')
-  t.strictSame([count(0), count(49_999)], [1, 1], 'those before are forgotten')
+  t.strictSame([count(50_000), count(99_999)], [3, 3], 'the last 50,000 are kept')
+  t.strictSame([count(0), count(49_999)], [1, 1], 'earlier ones are forgotten')
 
   now += 999
   t.strictSame([count(99_999), count(100_000)], [4, 2])
   now += 1
-  t.strictSame([count(99_999), count(100_000)], [1, 1], 'over')
+  t.strictSame([count(99_999), count(100_000)], [1, 1], 'the window has ended')
   now += 999
-  t.strictSame([count(99_999), count(100_000)], [2, 2], 'in the window that began when the last was over')
+  t.strictSame([count(99_999), count(100_000)], [2, 2], 'a new window began when the last one ended')
 })
 
 t.test('on Redis', { skip: skipWithout('TEST_REDIS_URL') }, async (t) => {
-  /** A host's own client, as the README advises. */
+  /** A client of the application, as the README recommends. */
   function connect (t: Test, url = URL_OF_REDIS!): Redis {
     const redis = new Redis(url, { maxRetriesPerRequest: 1, commandTimeout: 500 })
     redis.on('error', () => {})
@@ -154,7 +154,7 @@ t.test('on Redis', { skip: skipWithout('TEST_REDIS_URL') }, async (t) => {
     buildApp(t, { name, rateLimit: limits, ...more })
   const freshName = () => randomUUID().slice(0, 8)
 
-  await t.test('one limit for all processes, exact when they are asked at once', async (t) => {
+  await t.test('all processes share one limit, which is exact for parallel requests', async (t) => {
     const name = freshName()
     const redis = connect(t)
     t.teardown(async () => { await redis.del(await redis.keys(`*${name}*`)) })
@@ -168,9 +168,9 @@ t.test('on Redis', { skip: skipWithout('TEST_REDIS_URL') }, async (t) => {
     const refused = answers.filter(({ status }) => status === 429)
     t.equal(refused.length, 40)
     t.ok(refused.every(({ body, headers }) => headers['retry-after'] === String(body.retryAfter) && body.retryAfter <= 600 && body.retryAfter > 500))
-    t.equal((await browsers[0]!.refresh()).status, 401, 'another route counts apart')
+    t.equal((await browsers[0]!.refresh()).status, 401, 'another route has its own count')
     const namesake = await build(t, `${name}2`, { redis, logout })
-    t.equal((await namesake.browser().logout()).status, 200, 'another instance counts apart')
+    t.equal((await namesake.browser().logout()).status, 200, 'another instance has its own count')
     t.strictSame((await redis.keys(`*${name}*`)).sort(), [
       `fastify-rate-limit-${name}2:logout:192.0.2.1`, `fastify-rate-limit-${name}:logout:192.0.2.1`, `fastify-rate-limit-${name}:refresh:192.0.2.1`
     ].sort())
@@ -178,7 +178,7 @@ t.test('on Redis', { skip: skipWithout('TEST_REDIS_URL') }, async (t) => {
     t.ok(left > 500_000 && left <= 600_000, 'the count ends with its window')
   })
 
-  await t.test('a command of the host\'s own that is called like one of @fastify/rate-limit\'s is not taken for it', async (t) => {
+  await t.test('a Redis command of the application that has the name of a command of @fastify/rate-limit is not used, and keeps working', async (t) => {
     const name = freshName()
     const redis = connect(t)
     t.teardown(async () => { await redis.del(await redis.keys(`*${name}*`)) })
@@ -187,10 +187,10 @@ t.test('on Redis', { skip: skipWithout('TEST_REDIS_URL') }, async (t) => {
     const seen: number[] = []
     for (let n = 0; n < 3; n++) seen.push((await browser().logout()).status)
     t.strictSame(seen, [200, 200, 429])
-    t.equal(await (redis as never as { rateLimit (key: string): Promise<number> }).rateLimit('key'), 1, 'and the host\'s is left alone')
+    t.equal(await (redis as never as { rateLimit (key: string): Promise<number> }).rateLimit('key'), 1, 'the command of the application still works')
   })
 
-  await t.test('stopped or silent it is 503, and all works once it is back', async (t) => {
+  await t.test('if Redis stops or hangs, the response is 503; everything works again once Redis is back', async (t) => {
     const name = freshName()
     const direct = connect(t)
     t.teardown(async () => { await direct.del(await direct.keys(`*${name}*`)) })
@@ -201,10 +201,10 @@ t.test('on Redis', { skip: skipWithout('TEST_REDIS_URL') }, async (t) => {
     const token = await anna.login(ANNA, codeFor)
 
     proxy.hang()
-    await failsClosed(t, anna, token, 'silent')
+    await failsClosed(t, anna, token, 'Redis hangs')
     await proxy.restore()
     await proxy.cut()
-    await failsClosed(t, anna, token, 'stopped')
+    await failsClosed(t, anna, token, 'Redis has stopped')
     await proxy.restore()
     let answer: Answer
     do answer = await anna.logout()

@@ -13,14 +13,14 @@ const ANNA = 'anna@example.com'
 const PATHS = { requestOtp: '/auth/request-otp', verifyOtp: '/auth/verify-otp', refresh: '/auth/refresh', logout: '/auth/logout' } as const
 const TWO = { max: 2 }
 
-/** An application whose every call of storage is written down. */
+/** An application whose storage calls are recorded. */
 async function buildSpied (t: Test, options: Parameters<typeof buildApp>[1] = {}) {
   const { storage: real } = openStorage(t)
   const { storage, calls } = spyStorage(real)
   return { ...await buildApp(t, { storage, ...options }), calls }
 }
 
-/** Refused by a limit of so many seconds: our own error, and nothing in its headers that says more. */
+/** Refused by a limit: the response has our error and `Retry-After`, and no other header about the limit. */
 function limited (t: Test, answer: Answer, retryAfter: number, comment: string): void {
   const message = `Too many requests. Try again in ${retryAfter} seconds`
   t.match(answer, {
@@ -40,7 +40,7 @@ async function statuses (times: number, send: (position: number) => Promise<Answ
   return seen
 }
 
-t.test('each route admits one address so often in its window, and refuses the next request before storage is asked', async (t) => {
+t.test('each route accepts max requests of one IP address per window, and refuses the next one before any storage call', async (t) => {
   let now = Date.now()
   t.intercept(Date, 'now', { value: () => now })
   const { browser, calls } = await buildSpied(t, { rateLimit: { verifyOtp: { max: 5 }, refresh: { max: 7 }, logout: { max: 3 } } })
@@ -48,20 +48,20 @@ t.test('each route admits one address so often in its window, and refuses the ne
   for (const [name, max] of Object.entries({ requestOtp: 60, verifyOtp: 5, refresh: 7, logout: 3 })) {
     const path = PATHS[name as keyof typeof PATHS]
     const admitted = await statuses(max, () => stranger.post(path))
-    t.notOk(admitted.includes(429), `${name}: ${max} are admitted, whatever their answer is`)
+    t.notOk(admitted.includes(429), `${name}: ${max} are accepted, whatever the response is`)
     calls.length = 0
     limited(t, await stranger.post(path), 600, name)
-    t.strictSame(calls, [], `${name}: storage is not asked`)
-    t.not((await browser('198.51.100.8').post(path)).status, 429, `${name}: the next address is another bucket`)
+    t.strictSame(calls, [], `${name}: storage is not called`)
+    t.not((await browser('198.51.100.8').post(path)).status, 429, `${name}: the next address has its own limit`)
   }
 
   now += 599_001
   for (const path of Object.values(PATHS)) limited(t, await stranger.post(path), 1, `${path} in the last second`)
   now += 999
-  for (const path of Object.values(PATHS)) t.not((await stranger.post(path)).status, 429, `${path} when the window is over`)
+  for (const path of Object.values(PATHS)) t.not((await stranger.post(path)).status, 429, `${path} after the window has ended`)
 })
 
-t.test('of requests that are asked at once exactly those within the limit are admitted', async (t) => {
+t.test('of parallel requests, exactly as many as the limit allows are accepted', async (t) => {
   const { browser, events } = await buildApp(t, { rateLimit: { logout: { max: 60 } } })
   const answers = await Promise.all(Array.from({ length: 100 }, () => browser().logout()))
   t.equal(answers.filter(({ status }) => status === 200).length, 60)
@@ -69,20 +69,20 @@ t.test('of requests that are asked at once exactly those within the limit are ad
   t.strictSame(events, [{ type: 'ip-limit.reached', route: 'logout' }])
 })
 
-t.test('a clock that is set back makes no window longer', async (t) => {
+t.test('a clock that is set back does not make a window longer', async (t) => {
   let now = Date.now()
   t.intercept(Date, 'now', { value: () => now })
   const { browser } = await buildApp(t, { rateLimit: { logout: TWO } })
   t.strictSame(await statuses(3, () => browser().logout()), [200, 200, 429])
   now -= 3_600_000
-  t.strictSame(await statuses(3, () => browser().logout()), [200, 200, 429], 'a window of its own')
-  limited(t, await browser().logout(), 600, 'of the same length')
+  t.strictSame(await statuses(3, () => browser().logout()), [200, 200, 429], 'a new window begins')
+  limited(t, await browser().logout(), 600, 'it has the same length')
 })
 
-t.test('40 addresses of one IPv6 /64 are one bucket, and so are an IPv4 address and its mapped spellings', async (t) => {
+t.test('40 addresses of one IPv6 /64 share one limit, and so do an IPv4 address and its mapped forms', async (t) => {
   const { browser } = await buildApp(t, { rateLimit: { logout: { max: 40 } } })
   t.strictSame(new Set(await statuses(40, (n) => browser(`2001:db8:0:1:${n.toString(16)}::1`).logout())), new Set([200]))
-  limited(t, await browser('2001:db8:0:1:ffff:ffff:ffff:ffff').logout(), 600, 'the 41st')
+  limited(t, await browser('2001:db8:0:1:ffff:ffff:ffff:ffff').logout(), 600, 'the 41st address')
   t.equal((await browser('2001:db8:0:2::1').logout()).status, 200, 'the next /64')
 
   const spellings = ['192.0.2.9', '::ffff:192.0.2.9', '::ffff:c000:209', '0:0:0:0:0:ffff:192.0.2.9']
@@ -91,7 +91,7 @@ t.test('40 addresses of one IPv6 /64 are one bucket, and so are an IPv4 address 
   t.equal((await browser('::ffff:192.0.2.10').logout()).status, 200)
 })
 
-t.test('a forged X-Forwarded-For without trustProxy is one bucket; with it each client is one', async (t) => {
+t.test('without trustProxy, requests with a forged X-Forwarded-For share one limit; with it, each client has its own limit', async (t) => {
   const forged = (n: number) => ({ 'x-forwarded-for': `203.0.113.${n}` })
   const { browser } = await buildApp(t, { rateLimit: { logout: TWO } })
   t.strictSame(await statuses(4, (n) => browser().post(PATHS.logout, {}, forged(n))), [200, 200, 429, 429])
@@ -100,7 +100,7 @@ t.test('a forged X-Forwarded-For without trustProxy is one bucket; with it each 
   t.strictSame(await statuses(2, (n) => trusting.browser().post(PATHS.logout, {}, forged(n))), [429, 429])
 })
 
-t.test('all that comes over a Unix socket is one bucket', async (t) => {
+t.test('all requests over a Unix socket share one limit', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'otp-auth-'))
   t.teardown(() => rm(folder, { recursive: true }))
   const { app } = await buildApp(t, { rateLimit: { logout: TWO } })
@@ -113,7 +113,7 @@ t.test('all that comes over a Unix socket is one bucket', async (t) => {
   t.strictSame([await logout(), await logout(), await logout()], [200, 200, 429])
 })
 
-t.test('guesses at many accounts from one host are bounded, and a login of its own does not clear the count', async (t) => {
+t.test('attempts from one IP address on many accounts are limited, and a login from that address does not reset the count', async (t) => {
   const { browser, codeFor } = await buildApp(t, { rateLimit: { requestOtp: { max: 5 }, verifyOtp: { max: 5 } } })
   const victims = ['a@example.com', 'b@example.com', 'c@example.com', 'd@example.com']
   for (const email of victims) await browser(`203.0.113.${victims.indexOf(email)}`).requestOtp(email)
@@ -122,11 +122,11 @@ t.test('guesses at many accounts from one host are bounded, and a login of its o
   t.strictSame(await statuses(3, spray), [401, 401, 401])
   await sprayer.login('sprayer@example.com', codeFor)
   t.equal((await spray(3)).status, 401)
-  limited(t, await spray(3), 600, 'the sixth guess')
+  limited(t, await spray(3), 600, 'the sixth attempt')
   t.equal((await browser('203.0.113.0').verifyOtp(victims[0]!, codeFor(victims[0]!))).status, 200, 'the owner logs in meanwhile')
 })
 
-t.test('the answers for a known and an unknown address have the same headers, up to the limit and past it', async (t) => {
+t.test('responses for a known and an unknown email have the same headers, below and above the limit', async (t) => {
   const { browser, clock, codeFor } = await buildApp(t, { rateLimit: { requestOtp: { max: 1 } } })
   await browser('203.0.113.1').login(ANNA, codeFor)
   clock.advance(60)
@@ -139,7 +139,7 @@ t.test('the answers for a known and an unknown address have the same headers, up
   }
 })
 
-t.test('what another site sends through a visitor\'s browser spends nothing of the visitor\'s limit', async (t) => {
+t.test('requests that another site sends through the browser of a visitor do not count toward the limit of the visitor', async (t) => {
   const { browser } = await buildApp(t, { rateLimit: { logout: TWO } })
   const crossSite = () => browser().post(PATHS.logout, {}, { 'sec-fetch-site': 'cross-site' })
   t.strictSame(await statuses(5, crossSite), [403, 403, 403, 403, 403])
@@ -147,7 +147,7 @@ t.test('what another site sends through a visitor\'s browser spends nothing of t
   t.equal((await crossSite()).status, 403)
 })
 
-t.test('the limit comes before the body is looked at and before the hooks that the host has on the route', async (t) => {
+t.test('the limit is checked before the body, and before the route hooks of the application', async (t) => {
   const ran: string[] = []
   const onRequest = [async () => { ran.push('onRequest') }]
   const route = { onRequest, preHandler: async () => { ran.push('preHandler') } }
@@ -161,11 +161,11 @@ t.test('the limit comes before the body is looked at and before the hooks that t
   limited(t, await browser().post(PATHS.requestOtp, 'a=1', { 'content-type': 'text/plain' }), 600, 'a body that is not JSON')
   t.strictSame(ran, ['onRequest', 'preHandler'])
   await browser().logout()
-  t.strictSame(ran, ['onRequest', 'preHandler', 'onRequest', 'preHandler'], 'once for each route, whose hooks the host shares')
-  t.equal(onRequest.length, 1, 'and its array is left alone')
+  t.strictSame(ran, ['onRequest', 'preHandler', 'onRequest', 'preHandler'], 'once for each route, though both share the same hooks')
+  t.equal(onRequest.length, 1, 'the array of the application is not changed')
 })
 
-t.test('who passes a limit is told once in a window, without the address', async (t) => {
+t.test('exceeding a limit raises one event per window, without the IP address', async (t) => {
   const { browser, events } = await buildApp(t, { rateLimit: { refresh: { max: 1, timeWindow: 1 } } })
   let now = Date.now()
   t.intercept(Date, 'now', { value: () => now })
@@ -182,7 +182,7 @@ t.test('who passes a limit is told once in a window, without the address', async
   t.notMatch(JSON.stringify(lines), /198\.51/)
 })
 
-t.test('a limit can be set, and turned off, one by one or all of them', async (t) => {
+t.test('each limit can be set or turned off, and all of them can be turned off', async (t) => {
   const some = await buildApp(t, { rateLimit: { logout: TWO, requestOtp: false } })
   t.strictSame(await statuses(3, () => some.browser().logout()), [200, 200, 429])
   t.strictSame(new Set(await statuses(61, () => some.browser().post(PATHS.requestOtp))), new Set([400]))
@@ -190,7 +190,7 @@ t.test('a limit can be set, and turned off, one by one or all of them', async (t
   t.strictSame(new Set(await statuses(61, () => none.browser().post(PATHS.requestOtp))), new Set([400]))
 })
 
-t.test('two instances of one application count apart', async (t) => {
+t.test('two instances in one application count separately', async (t) => {
   const { browser } = await buildApp(t, {
     rateLimit: { logout: TWO },
     after: (app) => app.register(async (admin) => {

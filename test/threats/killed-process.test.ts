@@ -8,13 +8,13 @@ import { toldToStop } from '../helpers/stops.ts'
 import type { StoreSpec } from '../helpers/stores.ts'
 import { visitor, type Target } from '../helpers/target.ts'
 
-/** Somebody at the point where the server dies. */
+/** A user at the point at which the server dies. */
 interface Person {
   email: string
   browser: Browser
-  /** A code that opens, mailed before. */
+  /** A valid code that was sent before. */
   code?: string
-  /** Of the session from before. */
+  /** The access token of an earlier session. */
   token?: string
 }
 
@@ -22,7 +22,7 @@ interface Person {
 interface Act {
   prepare: (cluster: Cluster) => Promise<Person>
   act: (person: Person, browser: Browser) => Promise<Answer>
-  /** It uses the code, or the session, that there was. */
+  /** What it uses up: the earlier code, or the earlier session. */
   uses?: 'code' | 'session'
 }
 
@@ -31,7 +31,7 @@ async function loggedIn (cluster: Cluster): Promise<Person & { token: string }> 
   return { ...asked, token: await enterCode({ ...asked, code }) }
 }
 
-async function askingAgain (cluster: Cluster): Promise<Person> {
+async function loggedInWithNewCode (cluster: Cluster): Promise<Person> {
   const person = await loggedIn(cluster)
   await cluster.advance(1)
   await person.browser.requestOtp(person.email)
@@ -54,8 +54,8 @@ const acts: Record<string, Act> = {
     act: ({ email }, browser) => browser.requestOtp(email)
   },
   'enter the first code': { prepare: askForCode, act: enter, uses: 'code' },
-  'enter a code in a browser with a session': { prepare: askingAgain, act: enter, uses: 'code' },
-  'enter a code elsewhere': {
+  'enter a code in a browser with a session': { prepare: loggedInWithNewCode, act: enter, uses: 'code' },
+  'enter a code in another browser': {
     prepare: askForCode,
     act: (person, browser) => {
       browser.cookies.clear()
@@ -71,14 +71,14 @@ const acts: Record<string, Act> = {
 
 interface Point {
   name: string
-  /** The statement that was not made any more, and those that were. */
+  /** The storage call that was not made any more, and the calls that were. */
   before: string
   done: string[]
   person: Person
 }
 
-/** Somebody for each statement of each act, and for the answer after the last; each stops there. */
-async function stopEverywhere (t: Test, cluster: Cluster): Promise<{ points: Point[], cutOff: Array<Promise<unknown>> }> {
+/** Stops one request before each storage call of each act, and one before its response. Each has its own user. */
+async function stopAtEveryPoint (t: Test, cluster: Cluster): Promise<{ points: Point[], cutOff: Array<Promise<unknown>> }> {
   const points: Point[] = []
   const cutOff: Array<Promise<unknown>> = []
   await Promise.all(Object.entries(acts).map(async ([name, { prepare, act }]) => {
@@ -88,60 +88,61 @@ async function stopEverywhere (t: Test, cluster: Cluster): Promise<{ points: Poi
       const id = person.email
       const stopped = cluster.stopped(id)
       const going = act(person, person.browser.at(toldToStop(cluster.server(0), id, done.length + 1)))
-      cutOff.push(t.rejects(going, `${name}: no answer`))
+      cutOff.push(t.rejects(going, `${name}: no response`))
       const before = await stopped
       points.push({ name, before, done: [...done], person })
       done.push(before)
-    } while (done.at(-1) !== 'the answer')
+    } while (done.at(-1) !== 'the response')
   }))
   return { points, cutOff }
 }
 
-/** What the living server makes of somebody whose request was cut off. */
-async function lookAfter (t: Test, target: Target, { name, before, done, person: { email, browser, code, token } }: Point): Promise<void> {
+/** Checks on the living server what a user has whose request was cut off. */
+async function checkAfterCrash (t: Test, target: Target, { name, before, done, person }: Point): Promise<void> {
+  const { email, browser, code, token } = person
   const label = `${name}, killed before ${before}`
   const { storage } = target.store
   const { uses } = acts[name]!
   const at = () => browser.at(target.server(0))
-  const isAnswerLost = before === 'the answer'
+  const isResponseLost = before === 'the response'
 
   const user = await storage.findUser(email)
   const sessions = user === null ? [] : await storage.listSessions({ userId: user.id, now: START })
-  const held = token === undefined || (isAnswerLost && uses !== undefined) ? 0 : 1
-  // A session whose tokens nobody was given is no way in: it ends by itself, or with the others of its user.
-  const unheld = done.includes('insertSession') ? 1 : 0
-  t.equal(sessions.length, held + unheld, `${label}: sessions`)
+  const held = token === undefined || (isResponseLost && uses !== undefined) ? 0 : 1
+  // A session whose tokens were never sent lets nobody in. It ends by itself, or with the other sessions of its user.
+  const undelivered = done.includes('insertSession') ? 1 : 0
+  t.equal(sessions.length, held + undelivered, `${label}: sessions`)
   t.equal(user?.isVerified, token !== undefined || done.includes('verifyUser') ? true : done.includes('insertUser') ? false : undefined, `${label}: user`)
 
-  if (token !== undefined) t.equal((await at().get('/me', token)).status, held === 1 ? 200 : 401, `${label}: the session from before`)
-  if (name === 'refresh') t.equal((await at().refresh()).status, 200, `${label}: nobody is logged out`)
+  if (token !== undefined) t.equal((await at().get('/me', token)).status, held === 1 ? 200 : 401, `${label}: the earlier session`)
+  if (name === 'refresh') t.equal((await at().refresh()).status, 200, `${label}: the user stays logged in`)
   if (uses === 'session') {
     t.equal((await at().logout()).status, 200)
-    t.equal((await at().get('/me', token)).status, 401, `${label}: logged out at the second try`)
+    t.equal((await at().get('/me', token)).status, 401, `${label}: the second logout works`)
   }
 
   const isUsed = uses === 'code' && (done.includes('tryCode') || done.includes('consumeCode'))
-  const mailed = (await target.emails()).filter((mail) => mail.email === email).map(({ code }) => code)
-  const isOpen = code !== undefined || mailed.length > (token === undefined ? 0 : 1)
+  const sentCodes = (await target.emails()).filter((sent) => sent.email === email).map(({ code }) => code)
+  const isOpen = code !== undefined || sentCodes.length > (token === undefined ? 0 : 1)
   let opened = 0
-  for (const one of mailed) {
+  for (const one of sentCodes) {
     for (const entering of [at(), visitor(target), at()]) opened += (await entering.verifyOtp(email, one)).status === 200 ? 1 : 0
   }
-  t.equal(opened, isOpen && !isUsed ? 1 : 0, `${label}: the code opens once at most, and once if it was not used`)
+  t.equal(opened, isOpen && !isUsed ? 1 : 0, `${label}: the code works at most once, and once if it was not used`)
 }
 
-async function killEverywhere (t: Test, store: StoreSpec): Promise<void> {
+async function killAtEveryPoint (t: Test, store: StoreSpec): Promise<void> {
   const cluster = await startCluster(t, 2, { store, options: { otpRateLimitSeconds: 1 } })
   const living: Cluster = { ...cluster, server: () => cluster.server(1) }
-  const { points, cutOff } = await stopEverywhere(t, { ...cluster, server: () => cluster.server(0) })
+  const { points, cutOff } = await stopAtEveryPoint(t, { ...cluster, server: () => cluster.server(0) })
   await cluster.crash(0)
   await Promise.all(cutOff)
 
   const firstLogin = points.filter(({ name }) => name === 'enter the first code').map(({ before }) => before)
   t.same(firstLogin, [
-    'tryCode', 'resetConsecutiveFailures', 'findUser', 'insertUser', 'revokeUserSessions', 'verifyUser', 'insertSession', 'the answer'
-  ], 'in this order, at every one of which a server died')
-  await Promise.all(points.map((point) => lookAfter(t, living, point)))
+    'tryCode', 'resetConsecutiveFailures', 'findUser', 'insertUser', 'revokeUserSessions', 'verifyUser', 'insertSession', 'the response'
+  ], 'the server was killed at each of these points, in this order')
+  await Promise.all(points.map((point) => checkAfterCrash(t, living, point)))
 
   await cluster.advance(1)
   const again = await askForCodes(living, points.map(({ person }) => person.email))
@@ -153,10 +154,10 @@ async function killEverywhere (t: Test, store: StoreSpec): Promise<void> {
   }
 }
 
-t.test('a server killed before any statement of a login, or before an answer: SQLite', async (t) => {
-  await killEverywhere(t, await sqliteFile(t))
+t.test('if a server is killed before any storage call or before the response, no code works twice and a new code works: SQLite', async (t) => {
+  await killAtEveryPoint(t, await sqliteFile(t))
 })
 
-t.test('the same: PostgreSQL', { skip: skipWithoutServer('pg') }, async (t) => {
-  await killEverywhere(t, await freshDatabase(t, 'pg'))
+t.test('if a server is killed before any storage call or before the response, no code works twice and a new code works: PostgreSQL', { skip: skipWithoutServer('pg') }, async (t) => {
+  await killAtEveryPoint(t, await freshDatabase(t, 'pg'))
 })

@@ -24,7 +24,7 @@ for (const secret of ['address', 'code', 'access token', 'refresh token'] as con
   t.test(`a test fails if the log of its application holds the ${secret}`, async (t) => {
     let logged = ''
     const failures = await failuresOf(async (t) => { logged = await logOne(t, secret) })
-    t.strictSame(failures, [`the log holds secrets: ${logged}`])
+    t.strictSame(failures, [`the log contains secrets: ${logged}`])
     t.strictSame(await failuresOf(async (t) => { await buildApp(t) }), [], 'the next test does not fail for it')
   })
 }
@@ -38,7 +38,7 @@ t.test('an application that closes leaves the secrets of an open one to be found
     code = codeFor(ANNA)
     app.log.info(`here is ${code}`)
   })
-  t.strictSame(failures, [`the log holds secrets: ${code}`])
+  t.strictSame(failures, [`the log contains secrets: ${code}`])
 })
 
 t.test('the log lines of an open application are searched for secrets that come later', async (t) => {
@@ -48,5 +48,5 @@ t.test('the log lines of an open application are searched for secrets that come 
     await t.test('another application opens and closes', async (t) => { await buildApp(t) })
     await browser().requestOtp(ANNA)
   })
-  t.strictSame(failures, [`the log holds secrets: ${ANNA}`])
+  t.strictSame(failures, [`the log contains secrets: ${ANNA}`])
 })

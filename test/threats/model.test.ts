@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import type { OtpAuthStorage } from '../../src/index.ts'
-import { drizzleStorage as pgStorage } from '../../src/storage/drizzle/pg.ts'
+import { drizzleStorage as pgStorage } from '../../src/storage/drizzle/pg/adapter.ts'
 import { freshDatabase, skipWithoutServer, type ServerKind } from '../helpers/databases.ts'
 import { seed } from '../helpers/properties.ts'
 import { openStore } from '../helpers/stores.ts'
@@ -11,7 +11,7 @@ import { sequences } from './model/commands.ts'
 import { Run } from './model/run.ts'
 import { createWorld } from './model/world.ts'
 
-/** Sequences on SQLite; elsewhere as many as take some seconds, and more in the same proportion. */
+/** The number of sequences on SQLite. Slower databases get fewer. `MODEL_RUNS` changes all of them in the same proportion. */
 const DAILY = 100
 const more = Number(process.env['MODEL_RUNS'] ?? DAILY) / DAILY
 
@@ -58,11 +58,11 @@ const adapters: Record<string, Adapter> = {
 }
 
 for (const [name, { runs, skip, open }] of Object.entries(adapters)) {
-  t.test(`${name} answers whatever comes as the model does`, { skip: skip ?? false }, async (t) => {
+  t.test(`the plugin on ${name} responds to random sequences of requests as the model does`, { skip: skip ?? false }, async (t) => {
     const world = await createWorld(await open(t))
     t.teardown(() => world.app.close())
     const numRuns = Math.ceil(runs * more)
-    t.comment(`FC_SEED=${seed} makes the same ${numRuns} sequences`)
+    t.comment(`FC_SEED=${seed} repeats these ${numRuns} sequences`)
     await fc.assert(fc.asyncProperty(sequences, (commands) =>
       fc.asyncModelRun(() => {
         const run = new Run(world)

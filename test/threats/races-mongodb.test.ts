@@ -1,4 +1,4 @@
 import { raceOn } from '../helpers/races-server.ts'
 
-// The server that stands in for a genuine one is slow where many inserts collide.
+// The test server in place of a real MongoDB is slow when many inserts conflict.
 raceOn('mongodb', { parallel: 24, rounds: 100 })

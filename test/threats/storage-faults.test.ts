@@ -1,14 +1,14 @@
 import t from 'tap'
 import { withoutValues } from '../../src/errors.ts'
 import { STORAGE_VERBS } from '../../src/storage/unavailable.ts'
-import { drizzleStorage } from '../../src/storage/drizzle/sqlite.ts'
+import { drizzleStorage } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { buildApp, openDatabase, wrongCode } from '../helpers/app.ts'
 import { costsBetween, holdings, setup, steps, type Context, type Cost, type Step, type Verb, type When } from '../helpers/faults.ts'
 import { logged } from '../helpers/log.ts'
 
 /**
- * The worst that a failure of each verb may cost, over all steps of which it is one, sorted. What was written before it
- * stays, so a verb late in a login may cost more than an early one.
+ * Everything that a failure of each storage call can cost, over all steps that use it, sorted. Earlier writes stay, so a
+ * failure late in a login can cost more than an early one.
  */
 const worst: { [verb in Verb]?: Record<When, Cost[]> } = {
   readCounter: { before: [], after: [] },
@@ -17,11 +17,11 @@ const worst: { [verb in Verb]?: Record<When, Cost[]> } = {
   renewChallenge: { before: ['a count'], after: ['a count'] },
   withdrawCode: { before: ['a count'], after: ['a count'] },
   decrementCounter: { before: ['a count'], after: ['a count'] },
-  tryCode: { before: [], after: ['a try', 'the code'] },
+  tryCode: { before: [], after: ['an attempt', 'the code'] },
   findChallenge: { before: [], after: [] },
   hasLiveChallenge: { before: [], after: [] },
   consumeCode: { before: ['a count'], after: ['a count', 'the code'] },
-  countFailure: { before: ['a try'], after: ['a count', 'a try'] },
+  countFailure: { before: ['an attempt'], after: ['a count', 'an attempt'] },
   resetConsecutiveFailures: { before: ['a count', 'the code'], after: ['a count', 'the code'] },
   findUser: { before: ['a count', 'the code'], after: ['a count', 'the code'] },
   insertUser: { before: ['the code'], after: ['an unverified user', 'the code'] },
@@ -29,35 +29,35 @@ const worst: { [verb in Verb]?: Record<When, Cost[]> } = {
   verifyUser: { before: ['an unverified user', 'the code'], after: ['a verified user', 'the code'] },
   insertSession: {
     before: ['a count', 'a verified user', 'the code'],
-    after: ['a count', 'a verified user', 'an unheld session', 'the code']
+    after: ['a count', 'a verified user', 'an undelivered session', 'the code']
   },
   loadSession: { before: [], after: [] },
-  // The rotation that took effect is made up for by the grace: see the refresh below.
+  // If the rotation took effect, the grace period makes up for it. See the test of the refresh below.
   rotateSession: { before: [], after: [] },
-  // At a login the new session is there already, and the browser's earlier one may be over.
-  revokeSession: { before: ['an unheld session', 'the code'], after: ['an unheld session', 'the code', 'the session'] }
+  // At a login the new session exists already, and the earlier session of the browser can be revoked.
+  revokeSession: { before: ['an undelivered session', 'the code'], after: ['an undelivered session', 'the code', 'the session'] }
 }
 
-t.test('a verb that throws before or after it took effect: 503, nothing let through, no cookie lost, and it works once storage is back', async (t) => {
+t.test('when a storage call fails before or after its effect, the response is 503, nobody is let in and the cookie is kept; login works again once storage is back', async (t) => {
   const base = await setup(t)
-  const { state, mailer, clock, codeFor, emails } = base
+  const { state, provider, clock, codeFor, emails } = base
 
-  /** A person who is signed in, up to the step, and the codes that were mailed for it. */
+  /** Logs a new user in and prepares the step. Also returns the codes that were sent for the step. */
   async function arrive ({ prepare }: Step): Promise<Context & { codes: string[] }> {
     const email = `anna${clock()}@example.com`
     const anna = base.browser()
     const context = { ...base, anna, email, token: await anna.login(email, codeFor) }
-    const mailed = emails.length
+    const sentBefore = emails.length
     clock.advance(60)
     await prepare?.(context)
-    return Object.assign(context, { codes: emails.slice(mailed).map(({ code }) => code) })
+    return Object.assign(context, { codes: emails.slice(sentBefore).map(({ code }) => code) })
   }
 
   async function verbsOf (step: Step): Promise<Verb[]> {
     const context = await arrive(step)
     state.called.clear()
     await step.act(context)
-    mailer.isUp = true
+    provider.isUp = true
     return [...state.called] as Verb[]
   }
 
@@ -66,20 +66,20 @@ t.test('a verb that throws before or after it took effect: 503, nothing let thro
     const { anna, email, codes } = context
     const cookies = new Map(anna.cookies)
     const held = await holdings(context)
-    const mailed = emails.length
+    const sentBefore = emails.length
     Object.assign(state, { broken: verb, when })
     const answer = await step.act(context)
     state.broken = null
-    mailer.isUp = true
+    provider.isUp = true
     t.match(answer, { status: 503, body: { code: 'OTP_AUTH_STORAGE_UNAVAILABLE' }, setCookies: { length: 0 } }, label)
     t.same(anna.cookies, cookies, label)
     t.notOk('access_token' in answer.body || 'email' in answer.body, label)
 
     const costs = costsBetween(held, await holdings(context))
-    for (const code of [...codes, ...emails.slice(mailed).map(({ code }) => code)]) {
+    for (const code of [...codes, ...emails.slice(sentBefore).map(({ code }) => code)]) {
       const twice = [await anna.verifyOtp(email, code), await anna.verifyOtp(email, code)]
       const opened = twice.filter(({ status }) => status === 200).length
-      t.ok(opened <= 1, `${label}: no code opens twice`)
+      t.ok(opened <= 1, `${label}: no code works twice`)
       if (opened === 0 && codes.includes(code)) costs.push('the code')
     }
     clock.advance(60)
@@ -87,7 +87,7 @@ t.test('a verb that throws before or after it took effect: 503, nothing let thro
     return costs
   }
 
-  /** What was lost over all steps, by the verb and when it failed. */
+  /** The costs over all steps, by the storage call and when it failed. */
   const lost = new Map<string, Set<Cost>>()
   for (const [name, step] of Object.entries(steps)) {
     for (const verb of await verbsOf(step)) {
@@ -99,13 +99,13 @@ t.test('a verb that throws before or after it took effect: 503, nothing let thro
   }
   t.same(Object.fromEntries([...lost].map(([fault, costs]) => [fault, [...costs].sort()])), Object.fromEntries(
     Object.entries(worst).flatMap(([verb, { before, after }]) => [[`${verb} before`, before], [`${verb} after`, after]])
-  ), 'it costs what it may, and no more')
+  ), 'the costs are exactly the expected ones')
   const elsewhere = ['userId', 'listSessions', 'removeExpired', 'hasMixedCaseEmails']
-  t.same(STORAGE_VERBS.filter((verb) => !(verb in worst)), elsewhere, 'every other verb was broken somewhere')
-  t.match(logged(/OTP_AUTH_STORAGE_UNAVAILABLE/)[0], /database is gone \(ECONNRESET\)/, 'the operator sees why')
+  t.same(STORAGE_VERBS.filter((verb) => !(verb in worst)), elsewhere, 'every other storage call was made to fail')
+  t.match(logged(/OTP_AUTH_STORAGE_UNAVAILABLE/)[0], /database is gone \(ECONNRESET\)/, 'the log contains the reason')
 })
 
-t.test('a logout that fails can be tried again, whether the session is over or not', async (t) => {
+t.test('a logout that fails can be sent again, whether or not the session has ended', async (t) => {
   const { browser, state, codeFor, clock } = await setup(t)
   for (const [when, status] of [['before', 200], ['after', 401]] as const) {
     const anna = browser()
@@ -120,7 +120,7 @@ t.test('a logout that fails can be tried again, whether the session is over or n
   }
 })
 
-t.test('a refresh whose rotation took effect, but whose answer failed, logs nobody out within the grace', async (t) => {
+t.test('a refresh that fails after the rotation took effect logs nobody out during the grace period', async (t) => {
   const { browser, state, codeFor, clock, events } = await setup(t)
   for (const [seconds, status] of [[0, 200], [30, 200], [30.001, 401]] as const) {
     const anna = browser()
@@ -129,14 +129,14 @@ t.test('a refresh whose rotation took effect, but whose answer failed, logs nobo
     t.equal((await anna.refresh()).status, 503)
     state.broken = null
     clock.advance(seconds)
-    t.equal((await anna.refresh()).status, status, `tried again after ${seconds} s`)
+    t.equal((await anna.refresh()).status, status, `sent again after ${seconds} s`)
     t.equal((await anna.get('/me', token)).status, status)
     clock.advance(60)
   }
-  t.equal(events.filter(({ type }) => type === 'refresh-token.reused').length, 1, 'the worst: one who comes later than that looks like a thief, and logs in anew')
+  t.equal(events.filter(({ type }) => type === 'refresh-token.reused').length, 1, 'after the grace period the retry counts as refresh token reuse, and the user has to log in again')
 })
 
-t.test('the programmatic side rejects, and a cleanup that fails says so', async (t) => {
+t.test('when storage fails, the methods of app.otpAuth reject with the storage error', async (t) => {
   const user = { id: '1', email: 'anna@example.com', isVerified: true }
   const { app, browser, state } = await setup(t, {
     after: (app) => { app.post('/join', async (_request, reply) => await app.otpAuth.issueTokens(user, reply)) }
@@ -154,11 +154,11 @@ t.test('the programmatic side rejects, and a cleanup that fails says so', async 
       await t.rejects(act, { code: 'OTP_AUTH_STORAGE_UNAVAILABLE', statusCode: 503 })
     }
     state.broken = 'insertSession'
-    t.match(await browser().post('/join'), { status: 503, setCookies: { length: 0 } }, 'a route of the host that issues tokens sets no cookie')
+    t.match(await browser().post('/join'), { status: 503, setCookies: { length: 0 } }, 'a route of the application that issues tokens sets no cookie')
   }
 })
 
-t.test('a better-sqlite3 handle inside a transaction of the host writes nothing of ours: 503', async (t) => {
+t.test('inside a transaction of the application, better-sqlite3 writes nothing of ours and the response is 503', async (t) => {
   const { browser, client, clock, codeFor } = await buildApp(t)
   const anna = browser()
   await anna.requestOtp('anna@example.com')
@@ -170,7 +170,7 @@ t.test('a better-sqlite3 handle inside a transaction of the host writes nothing 
   t.equal((await anna.verifyOtp('anna@example.com', codeFor('anna@example.com'))).status, 200)
 })
 
-t.test('what a driver throws reaches neither the log nor the client with its values', async (t) => {
+t.test('values in an error of the driver reach neither the log nor the client', async (t) => {
   const { db, client } = openDatabase()
   t.teardown(() => client.close())
   for (const thrown of [
@@ -185,7 +185,7 @@ t.test('what a driver throws reaches neither the log nor the client with its val
   t.same(logged(/anna-in-params/), [])
 })
 
-t.test('of a driver’s error the innermost message and code go to the log, and nothing above them', async (t) => {
+t.test('only the innermost message and code of a driver error are logged', async (t) => {
   const innermost = Object.assign(new Error('disk I/O error'), { code: 'SQLITE_IOERR' })
   t.equal(withoutValues(new Error('Failed query: … params: anna@example.com', { cause: innermost })).message, 'disk I/O error (SQLITE_IOERR)')
   t.equal(withoutValues(new Error('gone')).message, 'gone')

@@ -2,11 +2,11 @@ import t from 'tap'
 import { claimsOf, encode, forge, hmac, keyFor, withStrayBits, without } from '../helpers/jwt.ts'
 import { ACCESS, HEADER, REFRESH_COOKIE, loggedIn } from '../helpers/login.ts'
 
-t.test('one token has one spelling: padding, stray bits and the other base64 are refused', async (t) => {
+t.test('a token has only one spelling: padding, set unused bits and standard base64 are refused', async (t) => {
   const { claims, token, accepts, refuses } = await loggedIn(t)
   const [header, payload, signature] = token.split('.') as [string, string, string]
-  t.ok(Buffer.from(withStrayBits(signature), 'base64url').equals(Buffer.from(signature, 'base64url')), 'the same bytes for a lenient decoder')
-  // A payload whose length leaves bits to spare, so that it has a second spelling, which the signature then covers.
+  t.ok(Buffer.from(withStrayBits(signature), 'base64url').equals(Buffer.from(signature, 'base64url')), 'a lenient decoder reads the same bytes')
+  // The length of this payload leaves unused bits, so it has a second spelling. The signature below covers that spelling.
   const uneven = encode(['', 'x', 'xx'].map((pad) => JSON.stringify({ ...claims, pad })).find((text) => text.length % 3 !== 0)!)
   t.ok(await accepts(`${header}.${uneven}.${hmac(`${header}.${uneven}`, ACCESS)}`))
   let other = ''
@@ -17,17 +17,17 @@ t.test('one token has one spelling: padding, stray bits and the other base64 are
     'stray bits in the signature': `${header}.${payload}.${withStrayBits(signature)}`,
     'a padded signature': `${token}=`,
     'a signature padded twice': `${token}==`,
-    'the other alphabet': `${other.split('.').slice(0, 2).join('.')}.${standard}`,
-    'a blank in the signature': `${header}.${payload}.${signature.slice(0, 9)} ${signature.slice(9)}`,
+    'standard base64': `${other.split('.').slice(0, 2).join('.')}.${standard}`,
+    'a space in the signature': `${header}.${payload}.${signature.slice(0, 9)} ${signature.slice(9)}`,
     'a character that decoders skip': `${header}.${payload}.${signature.slice(0, 9)}!${signature.slice(9)}`,
     'stray bits in the payload': `${header}.${withStrayBits(uneven)}.${hmac(`${header}.${withStrayBits(uneven)}`, ACCESS)}`,
     'a padded payload': `${header}.${uneven}=.${hmac(`${header}.${uneven}=`, ACCESS)}`,
     'a signature cut short': token.slice(0, -4),
-    'a signature with more': `${token}AAAA`
+    'a signature with extra characters': `${token}AAAA`
   })
 })
 
-t.test('extra dots, empty parts and what is no JSON are refused', async (t) => {
+t.test('extra dots, empty parts and parts that are not JSON are refused', async (t) => {
   const { claims, token, refuses } = await loggedIn(t)
   const [header, payload, signature] = token.split('.') as [string, string, string]
   await refuses(t, {
@@ -43,11 +43,11 @@ t.test('extra dots, empty parts and what is no JSON are refused', async (t) => {
     'an empty payload': `${header}..${hmac(`${header}.`, ACCESS)}`,
     'an empty signature': `${header}.${payload}.`,
     'two parts': `${header}.${payload}`,
-    'a header that is no JSON': forge('{"alg"', claims, ACCESS),
+    'a header that is not JSON': forge('{"alg"', claims, ACCESS),
     'a header that is null': forge('null', claims, ACCESS),
     'a header that is a list': forge('[]', claims, ACCESS),
     'a header that is a number': forge('1', claims, ACCESS),
-    'a payload that is no JSON': forge(HEADER, '{"sub"', ACCESS),
+    'a payload that is not JSON': forge(HEADER, '{"sub"', ACCESS),
     'a payload that is null': forge(HEADER, 'null', ACCESS),
     'a payload that is a text': forge(HEADER, '"access"', ACCESS),
     'a payload that is a list': forge(HEADER, [claims], ACCESS),
@@ -56,7 +56,7 @@ t.test('extra dots, empty parts and what is no JSON are refused', async (t) => {
   })
 })
 
-t.test('a token ends exactly at exp', async (t) => {
+t.test('a token expires exactly at exp', async (t) => {
   const { claims, clock, accepts } = await loggedIn(t)
   const exp = Math.floor(clock() / 1000) + 100
   const token = forge(HEADER, { ...claims, exp }, ACCESS)
@@ -71,7 +71,7 @@ t.test('a token ends exactly at exp', async (t) => {
   t.notOk(await accepts(token), 'after it')
 })
 
-t.test('a refresh token must say its step, and is checked as an access token is', async (t) => {
+t.test('a refresh token must have the claim seq, and is checked like an access token', async (t) => {
   const { anna, calls } = await loggedIn(t)
   const refresh = anna.cookies.get(REFRESH_COOKIE)!
   const claims = claimsOf(refresh)
@@ -92,8 +92,8 @@ t.test('a refresh token must say its step, and is checked as an access token is'
     anna.cookies.set(REFRESH_COOKIE, value)
     calls.length = 0
     t.match(await anna.refresh(), { status: 401, body: { code: 'OTP_AUTH_INVALID_REFRESH_TOKEN' }, setCookies: { length: 0 } }, name)
-    t.strictSame(calls, [], `${name}: storage is not asked`)
+    t.strictSame(calls, [], `${name}: storage is not called`)
   }
   anna.cookies.set(REFRESH_COOKIE, forge(header, claims, key))
-  t.match(await anna.refresh(), { status: 200 }, 'built by hand without a fault it is accepted')
+  t.match(await anna.refresh(), { status: 200 }, 'built by hand without an error, it is accepted')
 })

@@ -3,8 +3,8 @@ import * as errors from '../../src/errors.ts'
 
 const cause = new Error('the cause')
 
-t.test('each error has the code and the status that clients are promised', async (t) => {
-  const promised: Array<[Error, code: string, status: number, extra?: object]> = [
+t.test('each error has its documented code and status', async (t) => {
+  const documented: Array<[Error, code: string, status: number, extra?: object]> = [
     [new errors.InvalidOption('x must be y'), 'OTP_AUTH_INVALID_OPTION', 500],
     [new errors.Conflict('x'), 'OTP_AUTH_CONFLICT', 500],
     [new errors.ReservedClaim('sub'), 'OTP_AUTH_RESERVED_CLAIM', 500],
@@ -21,20 +21,20 @@ t.test('each error has the code and the status that clients are promised', async
     [errors.crossSite(), 'OTP_AUTH_CROSS_SITE', 403],
     [errors.storageUnavailable(cause), 'OTP_AUTH_STORAGE_UNAVAILABLE', 503, { cause }]
   ]
-  for (const [error, code, statusCode, extra] of promised) {
+  for (const [error, code, statusCode, extra] of documented) {
     t.ok(error instanceof Error && error.message.length > 0 && !error.message.includes('%s'), error.message)
     t.match(error, { code, statusCode, ...extra })
-    t.notMatch(error.message, /the cause/, 'what a client reads says nothing of the cause')
+    t.notMatch(error.message, /the cause/, 'the message does not reveal the cause')
   }
   t.ok(new errors.InvalidOption('') instanceof TypeError)
 })
 
-t.test('a wrong code says how many tries are left only where it is told', async (t) => {
+t.test('the error for a wrong code has attemptsRemaining only if a number is given', async (t) => {
   t.notOk('attemptsRemaining' in errors.invalidCode())
   for (const left of [0, 4]) t.equal(errors.invalidCode(left).attemptsRemaining, left)
 })
 
-t.test('a wait is told in whole seconds, rounded up, and at least one', async (t) => {
+t.test('retryAfter is in whole seconds, rounded up, and at least 1', async (t) => {
   for (const [milliseconds, seconds] of [[-5, 1], [0, 1], [1, 1], [1000, 1], [1001, 2], [59_999, 60], [3_600_000, 3600]] as const) {
     t.match(errors.tooManyRequests(milliseconds), {
       retryAfter: seconds, headers: { 'retry-after': String(seconds) }, message: new RegExp(` ${seconds} seconds`)
@@ -42,7 +42,7 @@ t.test('a wait is told in whole seconds, rounded up, and at least one', async (t
   }
 })
 
-t.test('an address that is refused looks like Fastify\'s own validation error', async (t) => {
+t.test('the error for an invalid email has the form of a Fastify validation error', async (t) => {
   const error = errors.invalidEmail('must be one address')
   t.equal(error.message, 'body/email must be one address')
   t.match((error as unknown as { validation: object[] }).validation, [{ keyword: 'email', instancePath: '/email', message: 'must be one address' }])

@@ -1,25 +1,25 @@
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { START, buildApp, openDatabase, openStorage, withVerbs } from '../helpers/app.ts'
-import { drizzleStorage } from '../../src/storage/drizzle/sqlite.ts'
+import { drizzleStorage } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { logged } from '../helpers/log.ts'
 
 const HOUR_MS = 3600_000
 
-t.test('cleanup removes what has been over for an hour, and says how many', async (t) => {
+t.test('cleanup removes rows that expired more than an hour ago and returns their number', async (t) => {
   const { app, browser, clock, client, codeFor } = await buildApp(t)
   const anna = browser()
   await anna.login('anna@example.com', codeFor)
   t.same(await app.otpAuth.cleanup(), { challenges: 0, counters: 0, sessions: 0 })
   clock.advance(600 + 3600)
-  t.same(await app.otpAuth.cleanup(), { challenges: 0, counters: 0, sessions: 0 }, 'over for exactly an hour is not more')
+  t.same(await app.otpAuth.cleanup(), { challenges: 0, counters: 0, sessions: 0 }, 'a row that expired exactly an hour ago is kept')
   clock.advance(0.001)
   t.same(await app.otpAuth.cleanup(), { challenges: 1, counters: 0, sessions: 0 })
   clock.advance(24 * 3600)
   t.match(await app.otpAuth.cleanup(), { challenges: 0, counters: 2, sessions: 0 })
-  t.equal((await anna.refresh()).status, 200, 'the session lives')
+  t.equal((await anna.refresh()).status, 200, 'the session is active')
   await anna.logout()
-  t.equal((await app.otpAuth.cleanup()).sessions, 0, 'a revoked session stays until its expiry: it is the blacklist')
+  t.equal((await app.otpAuth.cleanup()).sessions, 0, 'a revoked session is kept until its expiry, so that its tokens stay refused')
   clock.advance(7 * 24 * 3600 + 3600 + 1)
   t.equal((await app.otpAuth.cleanup()).sessions, 1)
   for (const table of ['otp_challenges', 'otp_counters', 'otp_sessions']) {
@@ -27,7 +27,7 @@ t.test('cleanup removes what has been over for an hour, and says how many', asyn
   }
 })
 
-t.test('ten thousand expired rows go in batches of at most a thousand, while logins go on', async (t) => {
+t.test('ten thousand expired rows are removed in batches of at most a thousand, and logins work meanwhile', async (t) => {
   const { client, storage: real } = openStorage(t)
   const batches: number[] = []
   const storage = withVerbs(real, {
@@ -45,25 +45,25 @@ t.test('ten thousand expired rows go in batches of at most a thousand, while log
 
   const cleaning = app.otpAuth.cleanup()
   await browser().login('anna@example.com', codeFor)
-  t.ok(client.prepare("select count(*) from otp_challenges where id like 'old%'").pluck().get() as number > 0, 'the login came between')
+  t.ok(client.prepare("select count(*) from otp_challenges where id like 'old%'").pluck().get() as number > 0, 'the login ended before the cleanup')
   t.match(await cleaning, { challenges: 10_000 })
   t.ok(Math.max(...batches) <= 1_000)
   t.equal(client.prepare("select count(*) from otp_challenges where id like 'old%'").pluck().get(), 0)
 })
 
-t.test('cleanup runs by itself at its interval, and one that failed is logged and tried again', async (t) => {
+t.test('cleanup runs at its interval, and a failed cleanup is logged and tried again', async (t) => {
   const { db, client } = openDatabase()
   t.teardown(() => client.close())
   let runs = 0
   const real = drizzleStorage(db)
   const storage = withVerbs(real, {
     removeExpired: async (removal) => {
-      if (++runs === 1) throw new Error('database is away')
+      if (++runs === 1) throw new Error('database is down')
       return await real.removeExpired(removal)
     }
   })
   await buildApp(t, { storage, cleanupInterval: 1 })
-  // The schedule alone keeps no process alive: while this waits, the wait does.
+  // The timer of the cleanup does not keep the process alive. This wait does.
   while (logged(/"Cleanup finished"/).length === 0) await setTimeout(50)
   t.equal(logged(/Cleanup failed/).length, 1)
 })

@@ -2,17 +2,17 @@ import t from 'tap'
 import { buildApp } from '../helpers/app.ts'
 import { logged } from '../helpers/log.ts'
 
-/** A mailer that does what it is told. */
-function mailer () {
+/** An email provider. The test sets what it does next. */
+function emailProvider () {
   const state: { next: () => Promise<void> | void } = { next: () => {} }
   return { state, sendOtp: () => state.next() }
 }
 
 const never = () => new Promise<void>(() => {})
 
-t.test('a mailer that rejects or throws: 503, code dead, budget and cool-down back, and the next try works', async (t) => {
-  for (const fail of [() => Promise.reject(new Error('mailer is down')), () => { throw new Error('mailer is broken') }]) {
-    const { state, sendOtp } = mailer()
+t.test('if sendOtp rejects or throws, the response is 503, the code is withdrawn, the email is not counted, there is no cooldown, and the next request works', async (t) => {
+  for (const fail of [() => Promise.reject(new Error('email provider is down')), () => { throw new Error('email provider is broken') }]) {
+    const { state, sendOtp } = emailProvider()
     const { browser, codeFor, client, events } = await buildApp(t, { sendOtp })
     const anna = browser()
     state.next = fail
@@ -20,7 +20,7 @@ t.test('a mailer that rejects or throws: 503, code dead, budget and cool-down ba
     t.match(failed, { status: 503, body: { code: 'OTP_AUTH_DELIVERY_FAILED' } })
     t.same(failed.setCookies, [])
     t.match(events.at(-1), { type: 'delivery.failed', reason: 'rejected' })
-    t.equal((await anna.verifyOtp('anna@example.com', codeFor('anna@example.com'))).status, 401, 'its code opens nothing')
+    t.equal((await anna.verifyOtp('anna@example.com', codeFor('anna@example.com'))).status, 401, 'its code does not work')
     t.same(client.prepare('select short_count, long_count from otp_counters where last_at = 0').raw().all(), [[0, 0]])
 
     state.next = () => {}
@@ -29,46 +29,46 @@ t.test('a mailer that rejects or throws: 503, code dead, budget and cool-down ba
   }
 })
 
-t.test('refused mails are given back three times an hour, then they are spent', async (t) => {
-  const { state, sendOtp } = mailer()
+t.test('rejected emails are released three times an hour, and the fourth one is counted', async (t) => {
+  const { state, sendOtp } = emailProvider()
   const { browser, clock } = await buildApp(t, { sendOtp })
-  state.next = () => Promise.reject(new Error('mailer is down'))
+  state.next = () => Promise.reject(new Error('email provider is down'))
   for (let click = 0; click < 4; click++) t.equal((await browser().requestOtp('anna@example.com')).status, 503)
   t.match(await browser().requestOtp('anna@example.com'), { status: 429, body: { retryAfter: 60 } })
   clock.advance(3600)
   t.equal((await browser().requestOtp('anna@example.com')).status, 503)
-  t.equal((await browser().requestOtp('anna@example.com')).status, 503, 'an hour later mails are given back again')
+  t.equal((await browser().requestOtp('anna@example.com')).status, 503, 'an hour later, rejected emails are released again')
 })
 
-t.test('a refused mail from the reserve is given back to the reserve', async (t) => {
-  const { state, sendOtp } = mailer()
+t.test('a rejected email from the reserve is released to the reserve', async (t) => {
+  const { state, sendOtp } = emailProvider()
   const { browser, clock } = await buildApp(t, { sendOtp, sendLimits: { perDay: 1, reservePerDay: 1 } })
   t.equal((await browser('192.0.2.1').requestOtp('anna@example.com')).status, 200)
   clock.advance(60)
-  state.next = () => Promise.reject(new Error('mailer is down'))
+  state.next = () => Promise.reject(new Error('email provider is down'))
   t.equal((await browser('198.51.100.1').requestOtp('anna@example.com')).status, 503)
   state.next = () => {}
-  t.equal((await browser('203.0.113.1').requestOtp('anna@example.com')).status, 200, 'at once')
+  t.equal((await browser('203.0.113.1').requestOtp('anna@example.com')).status, 200, 'without a wait')
   clock.advance(60)
-  t.equal((await browser('203.0.114.1').requestOtp('anna@example.com')).status, 429, 'and no more than the reserve')
+  t.equal((await browser('203.0.114.1').requestOtp('anna@example.com')).status, 429, 'the reserve is used up')
 })
 
-t.test('when the mail of a second code is refused the first one stays good', async (t) => {
-  const { state, sendOtp } = mailer()
+t.test('if the email with a second code is rejected, the first code stays valid', async (t) => {
+  const { state, sendOtp } = emailProvider()
   const { browser, clock, codeFor } = await buildApp(t, { sendOtp })
   const anna = browser()
   await anna.requestOtp('anna@example.com')
   const first = codeFor('anna@example.com')
   clock.advance(60)
-  state.next = () => Promise.reject(new Error('mailer is down'))
+  state.next = () => Promise.reject(new Error('email provider is down'))
   t.equal((await anna.requestOtp('anna@example.com')).status, 503)
   const refused = codeFor('anna@example.com')
   t.equal((await anna.verifyOtp('anna@example.com', refused)).status, 401)
   t.equal((await anna.verifyOtp('anna@example.com', first)).status, 200)
 })
 
-t.test('a mailer that never answers: 503, cool-down back, the mail counted and its code good', async (t) => {
-  const { state, sendOtp } = mailer()
+t.test('if sendOtp never settles, the response is 503, the cooldown is released, the email stays counted and its code stays valid', async (t) => {
+  const { state, sendOtp } = emailProvider()
   const { browser, codeFor, client, events } = await buildApp(t, { sendOtp, deliveryTimeout: 0.02 })
   state.next = never
   const failed = await browser().requestOtp('anna@example.com')
@@ -79,17 +79,17 @@ t.test('a mailer that never answers: 503, cool-down back, the mail counted and i
 
   state.next = () => {}
   const anna = browser()
-  t.equal((await anna.requestOtp('anna@example.com')).status, 200, 'no cool-down')
-  t.equal((await anna.verifyOtp('anna@example.com', late)).status, 401, 'bound to another request')
+  t.equal((await anna.requestOtp('anna@example.com')).status, 200, 'no cooldown')
+  t.equal((await anna.verifyOtp('anna@example.com', late)).status, 401, 'the attempt has the ID of another request')
   t.equal((await browser().verifyOtp('anna@example.com', late)).status, 200)
 })
 
-t.test('a mailer that rejects after its time is up leaves no unhandled rejection', async (t) => {
+t.test('if sendOtp rejects after deliveryTimeout, there is no unhandled rejection', async (t) => {
   const unhandled: unknown[] = []
-  const listen = (reason: unknown) => { unhandled.push(reason) }
-  process.on('unhandledRejection', listen)
-  t.teardown(() => process.off('unhandledRejection', listen))
-  const { state, sendOtp } = mailer()
+  const onRejection = (reason: unknown) => { unhandled.push(reason) }
+  process.on('unhandledRejection', onRejection)
+  t.teardown(() => process.off('unhandledRejection', onRejection))
+  const { state, sendOtp } = emailProvider()
   const { browser } = await buildApp(t, { sendOtp, deliveryTimeout: 0.01 })
   let reject: (reason: Error) => void
   state.next = () => new Promise((_resolve, _reject) => { reject = _reject })
@@ -99,42 +99,42 @@ t.test('a mailer that rejects after its time is up leaves no unhandled rejection
   t.same(unhandled, [])
 })
 
-t.test('where not everybody is mailed the answer does not wait, whatever the mailer does, and nothing comes back', async (t) => {
-  for (const next of [never, () => Promise.reject(new Error('mailer is down'))]) {
-    const { state, sendOtp } = mailer()
+t.test('if not every address gets an email, the response is 200 before delivery ends, whether sendOtp rejects or never settles', async (t) => {
+  for (const next of [never, () => Promise.reject(new Error('email provider is down'))]) {
+    const { state, sendOtp } = emailProvider()
     const { app, browser, events, emails } = await buildApp(t, { sendOtp, isAllowed: () => true, deliveryTimeout: 0.01 })
     state.next = next
     t.equal((await browser().requestOtp('anna@example.com')).status, 200)
     await app.close()
     t.equal(emails.length, 1)
-    t.match(events.at(-1), { type: 'delivery.failed', reason: next === never ? 'timeout' : 'rejected' }, 'close waited for it')
+    t.match(events.at(-1), { type: 'delivery.failed', reason: next === never ? 'timeout' : 'rejected' }, 'close waited for the delivery')
   }
 })
 
-t.test('behind the answer a failed mail keeps its cool-down, for its end would tell', async (t) => {
-  const { state, sendOtp } = mailer()
+t.test('if delivery is not awaited, a failed email keeps its cooldown, because releasing it would reveal that an email was sent', async (t) => {
+  const { state, sendOtp } = emailProvider()
   const { browser, events } = await buildApp(t, { sendOtp, autoCreateUser: true, awaitDelivery: false })
-  state.next = () => Promise.reject(new Error('mailer is down'))
+  state.next = () => Promise.reject(new Error('email provider is down'))
   t.equal((await browser().requestOtp('anna@example.com')).status, 200)
   while (events.at(-1)?.type !== 'delivery.failed') await new Promise((resolve) => { setImmediate(resolve) })
   t.equal((await browser().requestOtp('anna@example.com')).status, 429)
 })
 
-t.test('what a mailer says of the recipient or the code is not logged', async (t) => {
-  const { sendOtp, state } = mailer()
+t.test('the recipient and the code in an error of sendOtp are not logged', async (t) => {
+  const { sendOtp, state } = emailProvider()
   const { browser, emails } = await buildApp(t, { sendOtp })
   state.next = () => Promise.reject(Object.assign(
-    new Error(`550 <${emails[0]!.email.toUpperCase()}> unknown; mail was "${emails[0]!.code.replace(/^.../, '$& ')}"`), { code: 'EENVELOPE', envelope: { to: emails[0]!.email } }
+    new Error(`550 <${emails[0]!.email.toUpperCase()}> unknown; email was "${emails[0]!.code.replace(/^.../, '$& ')}"`), { code: 'EENVELOPE', envelope: { to: emails[0]!.email } }
   ))
   await browser().requestOtp('unknown-recipient@example.com')
-  t.match(logged(/EENVELOPE/)[0], /550 <\[address\]> unknown; mail was .*\[code\]/)
+  t.match(logged(/EENVELOPE/)[0], /550 <\[address\]> unknown; email was .*\[code\]/)
 
   state.next = () => { throw 'no error at all' } // eslint-disable-line no-throw-literal
   await browser().requestOtp('unknown-recipient@example.com')
   t.equal(logged(/no error at all/).length, 1)
 })
 
-t.test('a listener that throws or rejects is logged and stops nothing', async (t) => {
+t.test('if a listener throws or rejects, its error is logged and the login works', async (t) => {
   for (const onEvent of [() => { throw new Error('listener threw') }, async () => { throw new Error('listener rejected') }]) {
     const { browser, codeFor } = await buildApp(t, { onEvent })
     await browser().login('anna@example.com', codeFor)
@@ -143,11 +143,11 @@ t.test('a listener that throws or rejects is logged and stops nothing', async (t
   t.ok(logged(/listener rejected/).length > 0)
 })
 
-t.test('whatever a mailer throws is a rejected mail, awaited or not, and no unhandled rejection', async (t) => {
+t.test('any value that sendOtp rejects with is a rejected email, awaited or not, and never an unhandled rejection', async (t) => {
   const unhandled: unknown[] = []
-  const listen = (reason: unknown) => { unhandled.push(reason) }
-  process.on('unhandledRejection', listen)
-  t.teardown(() => process.off('unhandledRejection', listen))
+  const onRejection = (reason: unknown) => { unhandled.push(reason) }
+  process.on('unhandledRejection', onRejection)
+  t.teardown(() => process.off('unhandledRejection', onRejection))
   const unreadable = Object.defineProperty(new Error('unreadable'), 'message', { get () { throw new Error('in a getter') } })
   const thrown = [
     null, undefined, 'text', Symbol('symbol'), Object.create(null), { code: 5 }, Object.freeze(new Error('frozen')), unreadable,
@@ -157,8 +157,8 @@ t.test('whatever a mailer throws is a rejected mail, awaited or not, and no unha
   for (const error of thrown) {
     for (const awaitDelivery of [true, false]) {
       const { browser, events } = await buildApp(t, { awaitDelivery, sendOtp: () => Promise.reject(error) })
-      const answer = await browser().requestOtp('anna@example.com')
-      t.match(answer, awaitDelivery ? { status: 503, body: { code: 'OTP_AUTH_DELIVERY_FAILED' } } : { status: 200 })
+      const response = await browser().requestOtp('anna@example.com')
+      t.match(response, awaitDelivery ? { status: 503, body: { code: 'OTP_AUTH_DELIVERY_FAILED' } } : { status: 200 })
       await new Promise((resolve) => { setImmediate(resolve) })
       t.match(events.at(-1), { type: 'delivery.failed', reason: 'rejected' })
     }
@@ -166,23 +166,23 @@ t.test('whatever a mailer throws is a rejected mail, awaited or not, and no unha
   t.same(unhandled, [])
 })
 
-t.test('a mailer that changes the mail and fails leaves neither address nor code in the log', async (t) => {
+t.test('if sendOtp changes its argument and fails, neither the address nor the code is logged', async (t) => {
   const { browser } = await buildApp(t, {
-    sendOtp: (mail) => {
-      const { email, code } = mail
-      Object.assign(mail, { email: 'x', code: 'y' })
-      throw new Error(`changed mail to ${email}: ${code}`)
+    sendOtp: (message) => {
+      const { email, code } = message
+      Object.assign(message, { email: 'x', code: 'y' })
+      throw new Error(`changed email to ${email}: ${code}`)
     }
   })
   t.equal((await browser().requestOtp('changed@example.com')).status, 503)
-  t.match(logged(/changed mail/)[0], /changed mail to \[address\]: \[code\]/)
+  t.match(logged(/changed email/)[0], /changed email to \[address\]: \[code\]/)
 })
 
-t.test('a listener that throws an error which cannot be logged stops nothing', async (t) => {
+t.test('if a listener throws an error that cannot be logged, the login works', async (t) => {
   const unhandled: unknown[] = []
-  const listen = (reason: unknown) => { unhandled.push(reason) }
-  process.on('unhandledRejection', listen)
-  t.teardown(() => process.off('unhandledRejection', listen))
+  const onRejection = (reason: unknown) => { unhandled.push(reason) }
+  process.on('unhandledRejection', onRejection)
+  t.teardown(() => process.off('unhandledRejection', onRejection))
   const { browser, codeFor } = await buildApp(t, { onEvent: () => { throw Object.freeze(new Error('frozen')) } })
   await browser().login('anna@example.com', codeFor)
   await new Promise((resolve) => { setImmediate(resolve) })
@@ -190,7 +190,7 @@ t.test('a listener that throws an error which cannot be logged stops nothing', a
   t.ok(logged(/cannot be logged/).length > 0)
 })
 
-t.test('behind the answer, too, a mail that went out is no failure', async (t) => {
+t.test('if delivery is not awaited, an email that was sent causes no delivery.failed event', async (t) => {
   const { app, browser, events, emails } = await buildApp(t, { autoCreateUser: true, awaitDelivery: false })
   t.equal((await browser().requestOtp('anna@example.com')).status, 200)
   await app.close()

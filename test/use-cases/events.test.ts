@@ -4,7 +4,7 @@ import { forget, logged } from '../helpers/log.ts'
 
 const EMAIL = 'anna@example.com'
 
-t.test('the first login is told as that of a new user, to the mailer and to the listener; later ones are not', async (t) => {
+t.test('isNewUser is true in the email and the event of the first login, and false in those of later logins', async (t) => {
   const { browser, codeFor, clock, emails, events } = await buildApp(t)
   for (const isNewUser of [true, false]) {
     await browser().login(EMAIL, codeFor)
@@ -14,31 +14,31 @@ t.test('the first login is told as that of a new user, to the mailer and to the 
   }
 })
 
-t.test('a failure budget that is spent is told once: by the failure that spends the day’s, or the row’s', async (t) => {
+t.test('failure-limit.reached is emitted once, by the failure that reaches the daily or the consecutive limit', async (t) => {
   for (const failureLimits of [{ perDay: 3 }, { consecutive: 3 }]) {
     const { browser, codeFor, events } = await buildApp(t, { failureLimits })
     const anna = browser()
     await anna.requestOtp(EMAIL)
-    const told = () => events.filter(({ type }) => type === 'failure-limit.reached').length
+    const reached = () => events.filter(({ type }) => type === 'failure-limit.reached').length
     const counts: number[] = []
     for (let n = 0; n < 4; n++) {
       await anna.verifyOtp(EMAIL, wrongCode(codeFor(EMAIL)))
-      counts.push(told())
+      counts.push(reached())
     }
     t.same(counts, [0, 0, 1, 1], JSON.stringify(failureLimits))
   }
 })
 
-t.test('a theft is told once, however many stolen tokens come back at once', async (t) => {
+t.test('refresh-token.reused is emitted once, however many reused tokens arrive at the same time', async (t) => {
   const { storage: real } = openStorage(t)
   let awaited = 0
-  let letGo = () => {}
-  const together = new Promise<void>((resolve) => { letGo = resolve })
+  let release = () => {}
+  const together = new Promise<void>((resolve) => { release = resolve })
   const storage = withVerbs(real, {
     loadSession: async (keys) => {
       const loaded = await real.loadSession(keys)
-      // All of them have seen the session alive before one of them ends it.
-      if (awaited > 0 && --awaited === 0) letGo()
+      // All requests load the session before one of them revokes it.
+      if (awaited > 0 && --awaited === 0) release()
       if (awaited > 0) await together
       return loaded
     }
@@ -56,7 +56,7 @@ t.test('a theft is told once, however many stolen tokens come back at once', asy
   t.equal(events.filter(({ type }) => type === 'refresh-token.reused').length, 1)
 })
 
-t.test('a guess of another length is told the tries that are left after the wrong ones before it', async (t) => {
+t.test('the response to a code of the wrong length has the attempts that remain after the earlier wrong ones', async (t) => {
   const { browser, codeFor } = await buildApp(t)
   const anna = browser()
   await anna.requestOtp(EMAIL)
@@ -64,14 +64,14 @@ t.test('a guess of another length is told the tries that are left after the wron
   t.match(await anna.verifyOtp(EMAIL, '1'), { status: 401, body: { attemptsRemaining: 4 } })
 })
 
-t.test('without a listener events are logged, and nothing is said to have failed', async (t) => {
+t.test('without a listener, events are logged and no listener error is logged', async (t) => {
   const { browser, codeFor } = await buildApp(t, { onEvent: undefined })
   await browser().login(EMAIL, codeFor)
   t.ok(logged(/"otp\.verified"/).length > 0)
   t.same(logged(/onEvent failed/), [])
 })
 
-t.test('what an operator should look at is logged as a warning, with the event; the daily round is not', async (t) => {
+t.test('events that an operator should look at are logged as warnings, and all other events as info', async (t) => {
   forget()
   let deliver = async () => {}
   const { app, browser, codeFor, clock } = await buildApp(t, {

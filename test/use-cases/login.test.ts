@@ -1,7 +1,7 @@
 import t from 'tap'
 import { buildApp, wrongCode } from '../helpers/app.ts'
 
-t.test('a code by e-mail logs in, a guarded route knows the user, refresh and logout do their work', async (t) => {
+t.test('a user logs in with an emailed code, a guarded route knows the user, and refresh and logout work', async (t) => {
   const { browser, codeFor, emails } = await buildApp(t)
   const anna = browser()
 

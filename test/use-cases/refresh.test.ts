@@ -9,7 +9,7 @@ const COOKIE = '__Host-refresh_token'
 const session = ({ client }: TestApp) => client.prepare('select seq, rotated_at, revoked_at from otp_sessions').get() as
   { seq: number, rotated_at: number | null, revoked_at: number | null }
 
-t.test('each refresh past the grace advances one step and starts the idle time anew', async (t) => {
+t.test('each refresh after the grace period rotates the token once and restarts the idle time', async (t) => {
   const app = await buildApp(t)
   const anna = app.browser()
   await anna.login('anna@example.com', app.codeFor)
@@ -19,12 +19,12 @@ t.test('each refresh past the grace advances one step and starts the idle time a
     t.equal(session(app).seq, step)
   }
   app.clock.advance(6 * DAY - 1)
-  t.match(await anna.refresh(), { status: 200, body: { expires_in: 1 } }, 'tokens end with the session')
+  t.match(await anna.refresh(), { status: 200, body: { expires_in: 1 } }, 'tokens expire with the session')
   app.clock.advance(2)
-  t.equal((await anna.refresh()).status, 401, 'thirty days are the end, whatever was refreshed')
+  t.equal((await anna.refresh()).status, 401, 'the session ends after thirty days, however often it was refreshed')
 })
 
-t.test('seven idle days end a session', async (t) => {
+t.test('a session ends after seven idle days', async (t) => {
   const app = await buildApp(t)
   const anna = app.browser()
   const token = await anna.login('anna@example.com', app.codeFor)
@@ -33,7 +33,7 @@ t.test('seven idle days end a session', async (t) => {
   t.equal((await anna.get('/me', token)).status, 401)
 })
 
-t.test('ten tabs that refresh over twenty seconds, each with the token it held, stay logged in', async (t) => {
+t.test('ten tabs that refresh within twenty seconds, each with the same token, stay logged in', async (t) => {
   const app = await buildApp(t)
   const anna = app.browser()
   await anna.login('anna@example.com', app.codeFor)
@@ -48,35 +48,35 @@ t.test('ten tabs that refresh over twenty seconds, each with the token it held, 
   for (const tab of tabs) t.equal((await tab.refresh()).status, 200)
 })
 
-t.test('an answer that was lost logs nobody out', async (t) => {
+t.test('a lost response does not log the user out', async (t) => {
   const app = await buildApp(t)
   const anna = app.browser()
   await anna.login('anna@example.com', app.codeFor)
   const before = anna.at(app.app)
   await anna.refresh()
   app.clock.advance(30)
-  t.equal((await before.refresh()).status, 200, 'at the last moment of the grace')
+  t.equal((await before.refresh()).status, 200, 'at the last moment of the grace period')
   app.clock.advance(3600)
   t.equal((await before.refresh()).status, 200)
 })
 
-t.test('a token two steps old, or one step after the grace, or of a step to come, ends its session and no other', async (t) => {
+t.test('a refresh token that is two rotations old, one rotation old after the grace period, or newer than its session ends its session and no other', async (t) => {
   const app = await buildApp(t)
-  const steps = {
-    'two steps old': async (anna: Browser) => {
+  const reuses = {
+    'two rotations old': async (anna: Browser) => {
       const thief = anna.at(app.app)
       await anna.refresh()
       app.clock.advance(31)
       await anna.refresh()
       return thief
     },
-    'one step after the grace': async (anna: Browser) => {
+    'one rotation old, after the grace period': async (anna: Browser) => {
       const thief = anna.at(app.app)
       await anna.refresh()
       app.clock.advance(30.001)
       return thief
     },
-    'a step to come, as after a database was restored': async (anna: Browser) => {
+    'newer than its session, as after a restore of the database': async (anna: Browser) => {
       const thief = anna.at(app.app)
       await thief.refresh()
       app.client.prepare('update otp_sessions set seq = 0 where id = (select id from otp_sessions order by created_at desc limit 1)').run()
@@ -85,7 +85,7 @@ t.test('a token two steps old, or one step after the grace, or of a step to come
   }
   const other = app.browser()
   const otherToken = await other.login('anna@example.com', app.codeFor)
-  for (const [name, steal] of Object.entries(steps)) {
+  for (const [name, steal] of Object.entries(reuses)) {
     app.clock.advance(60)
     const anna = app.browser(`198.51.${name.length}.1`)
     const token = await anna.login('anna@example.com', app.codeFor)
@@ -93,14 +93,14 @@ t.test('a token two steps old, or one step after the grace, or of a step to come
     app.events.length = 0
     t.match(await thief.refresh(), { status: 401, body: { code: 'OTP_AUTH_INVALID_REFRESH_TOKEN' }, setCookies: { length: 0 } }, name)
     t.equal((await thief.refresh()).status, 401)
-    t.equal((await anna.refresh()).status, 401, 'both tokens die')
+    t.equal((await anna.refresh()).status, 401, 'both tokens are refused')
     t.equal((await anna.get('/me', token)).status, 401)
     t.same(app.events.map(({ type }) => type), ['refresh-token.reused'], 'one event')
   }
   t.equal((await other.get('/me', otherToken)).status, 200)
 })
 
-t.test('claims that fail on the way leave the token good for another try', async (t) => {
+t.test('if getAdditionalClaims fails during a refresh, the refresh token stays valid for another try', async (t) => {
   let isDown = false
   const app = await buildApp(t, {
     getAdditionalClaims: async () => {
@@ -119,7 +119,7 @@ t.test('claims that fail on the way leave the token good for another try', async
   t.equal((await anna.refresh()).status, 200)
 })
 
-t.test('logout beats a refresh in flight', async (t) => {
+t.test('if the user logs out during a refresh, the refresh is refused', async (t) => {
   const { storage: real } = openStorage(t)
   let meanwhile = async () => {}
   const storage = withVerbs(real, {
@@ -136,7 +136,7 @@ t.test('logout beats a refresh in flight', async (t) => {
   t.match(await anna.refresh(), { status: 401, setCookies: { length: 0 } })
 })
 
-t.test('a rotation lost to another tab gets the other one\'s step; two steps behind, it is theft', async (t) => {
+t.test('a refresh that another tab overtakes gets the token of that tab, and a refresh that is two rotations behind is token reuse', async (t) => {
   const { client, storage: real } = openStorage(t)
   let before = async () => {}
   const storage = withVerbs(real, {
@@ -165,7 +165,7 @@ t.test('a rotation lost to another tab gets the other one\'s step; two steps beh
   t.match(app.events.at(-1), { type: 'refresh-token.reused' })
 })
 
-t.test('a login ends the session that its browser presented, and no other', async (t) => {
+t.test('a login ends the session whose token the browser sent, and no other', async (t) => {
   const app = await buildApp(t)
   const phone = app.browser()
   const onPhone = await phone.login('anna@example.com', app.codeFor)
@@ -180,7 +180,7 @@ t.test('a login ends the session that its browser presented, and no other', asyn
   t.match(app.events.filter(({ type }) => type === 'session.ended'), [{ reason: 'replaced' }])
 })
 
-t.test('a user who is gone is logged out', async (t) => {
+t.test('a deleted user is logged out', async (t) => {
   const app = await buildApp(t)
   const anna = app.browser()
   const token = await anna.login('anna@example.com', app.codeFor)
@@ -189,19 +189,19 @@ t.test('a user who is gone is logged out', async (t) => {
   t.equal((await anna.refresh()).status, 401)
 })
 
-t.test('without a token, or with one that is none, refresh is 401 and logout is 200', async (t) => {
+t.test('without a token, or with an invalid one, refresh is 401 and logout is 200', async (t) => {
   const app = await buildApp(t)
   for (const value of [undefined, '', 'x', 'a.b.c']) {
     const browser = app.browser()
     if (value !== undefined) browser.cookies.set(COOKIE, value)
     t.match(await browser.refresh(), { status: 401, body: { code: 'OTP_AUTH_INVALID_REFRESH_TOKEN' }, setCookies: { length: 0 } })
-    const left = await browser.logout()
-    t.equal(left.status, 200)
-    t.match(left.setCookies, [/^__Host-refresh_token=; Max-Age=0;/])
+    const response = await browser.logout()
+    t.equal(response.status, 200)
+    t.match(response.setCookies, [/^__Host-refresh_token=; Max-Age=0;/])
   }
 })
 
-t.test('the grace counts from the request: claims of the host that take their time are no theft', async (t) => {
+t.test('the grace period is checked at the start of the request, so a slow getAdditionalClaims is not token reuse', async (t) => {
   let takes = 0
   const { browser, codeFor, clock, events } = await buildApp(t, { getAdditionalClaims: () => { clock.advance(takes); return {} } })
   const anna = browser()
@@ -215,7 +215,7 @@ t.test('the grace counts from the request: claims of the host that take their ti
   t.notOk(events.some(({ type }) => type === 'refresh-token.reused'))
 })
 
-t.test('a refresh that a tab overtakes while the host makes its claims is no theft, however long they take', async (t) => {
+t.test('a refresh that another tab overtakes during getAdditionalClaims is not token reuse, however long that takes', async (t) => {
   let waiting: Promise<void> | undefined
   let asked: () => void
   const isAsked = new Promise<void>((resolve) => { asked = resolve })
@@ -231,20 +231,20 @@ t.test('a refresh that a tab overtakes while the host makes its claims is no the
   const anna = browser()
   await anna.login('anna@example.com', codeFor)
   const cookie = `__Host-refresh_token=${anna.cookies.get('__Host-refresh_token')}`
-  let goOn: () => void
-  waiting = new Promise((resolve) => { goOn = resolve })
+  let release: () => void
+  waiting = new Promise((resolve) => { release = resolve })
   const slow = browser().post('/auth/refresh', {}, { cookie })
   await isAsked
   clock.advance(1)
   t.equal((await anna.refresh()).status, 200)
   clock.advance(35)
-  goOn!()
+  release!()
   t.match(await slow, { status: 200 })
   t.notOk(events.some(({ type }) => type === 'refresh-token.reused'))
   t.equal((await anna.refresh()).status, 200)
 })
 
-t.test('an access token that outlives its idle session is refused', async (t) => {
+t.test('an access token is refused once its session has been idle too long, even before the token expires', async (t) => {
   const app = await buildApp(t, { accessTokenLifetime: '10d' })
   const anna = app.browser()
   const token = await anna.login('anna@example.com', app.codeFor)
@@ -254,7 +254,7 @@ t.test('an access token that outlives its idle session is refused', async (t) =>
   t.equal((await anna.get('/me', token)).status, 401)
 })
 
-t.test('a refresh token ends with its own expiry, though its step is still in grace and its session lives on', async (t) => {
+t.test('an expired refresh token is refused, even within the grace period of an active session', async (t) => {
   const app = await buildApp(t, { refreshTokenLifetime: 40, refreshGracePeriod: 30 })
   const anna = app.browser()
   await anna.login('anna@example.com', app.codeFor)
@@ -263,15 +263,15 @@ t.test('a refresh token ends with its own expiry, though its step is still in gr
   t.equal((await anna.refresh()).status, 200)
   app.clock.advance(25)
   t.equal((await tab.refresh()).status, 401, 'five seconds past its expiry')
-  t.equal((await anna.refresh()).status, 200, 'which is no theft')
+  t.equal((await anna.refresh()).status, 200, 'the expired token is not token reuse')
 })
 
-t.test('storage is told to rotate where the grace of the last rotation is over', async (t) => {
+t.test('rotateSession is called with the time before which the last rotation must be: now minus the grace period', async (t) => {
   const { storage: real } = openStorage(t)
-  const told: unknown[] = []
+  const rotations: unknown[] = []
   const storage = withVerbs(real, {
     rotateSession: async (rotation) => {
-      told.push(rotation)
+      rotations.push(rotation)
       return await real.rotateSession(rotation)
     }
   })
@@ -279,10 +279,10 @@ t.test('storage is told to rotate where the grace of the last rotation is over',
   const anna = browser()
   await anna.login('anna@example.com', codeFor)
   t.equal((await anna.refresh()).status, 200)
-  t.match(told, [{ now: clock(), rotatedBefore: clock() - 20_000 }])
+  t.match(rotations, [{ now: clock(), rotatedBefore: clock() - 20_000 }])
 })
 
-t.test('a session lives until it is revoked, or idle too long, or too old: whichever comes first, to the millisecond', async (t) => {
+t.test('a session is active until it is revoked, idle too long or too old, whichever comes first, to the millisecond', async (t) => {
   const session = { id: 's', userId: 'u', seq: 1, rotatedAt: null, createdAt: 0, revokedAt: null, idleExpiresAt: 10, expiresAt: 20 }
   t.same([9, 10, 11].map((now) => isLive(session, now)), [true, false, false])
   t.same([9, 10, 11].map((now) => isLive({ ...session, idleExpiresAt: 20, expiresAt: 10 }, now)), [true, false, false])

@@ -7,7 +7,7 @@ import { createCounterKeys } from '../../src/core/counter-keys.ts'
 const HOUR = 3600
 const DAY = 24 * HOUR
 
-t.test('one mail in a cool-down: none after 59 seconds, one after 60, and the clicks between cost nothing', async (t) => {
+t.test('a second email is refused after 59 seconds and sent after 60, and the refused requests are not counted', async (t) => {
   const { browser, clock, emails, client } = await buildApp(t)
   const anna = browser()
   t.equal((await anna.requestOtp('anna@example.com')).status, 200)
@@ -24,7 +24,7 @@ t.test('one mail in a cool-down: none after 59 seconds, one after 60, and the cl
   t.equal(client.prepare('select max(short_count) as n from otp_counters').pluck().get(), 2)
 })
 
-t.test('plus tags everywhere, and dots at Gmail, are one mailbox but not one account', async (t) => {
+t.test('emails that differ in a plus tag, or at Gmail in dots, are one mailbox but not one account', async (t) => {
   const { browser, emails } = await buildApp(t)
   const eve = browser()
   t.equal((await eve.requestOtp('v+1@example.com')).status, 200)
@@ -36,24 +36,24 @@ t.test('plus tags everywhere, and dots at Gmail, are one mailbox but not one acc
   t.same(emails.map(({ email }) => email), ['v+1@example.com', 'v.x@gmail.com', 'v.x@example.com', 'vx@example.com'])
 })
 
-t.test('one network sends three mails an hour to a mailbox, and its refusal gives the mailbox its budget back', async (t) => {
+t.test('one network can send three emails an hour to a mailbox, and a refusal by this limit releases the counts of the mailbox', async (t) => {
   const { browser, clock, emails } = await buildApp(t)
-  for (const host of [1, 2, 3]) {
-    t.equal((await browser(`192.0.2.${host}`).requestOtp('anna@example.com')).status, 200)
+  for (const client of [1, 2, 3]) {
+    t.equal((await browser(`192.0.2.${client}`).requestOtp('anna@example.com')).status, 200)
     clock.advance(60)
   }
   const refused = await browser('192.0.2.4').requestOtp('anna@example.com')
   t.match(refused, { status: 429, body: { retryAfter: HOUR - 180 } })
   const elsewhere = browser('198.51.100.1')
-  t.equal((await elsewhere.requestOtp('anna@example.com')).status, 200, 'neither cool-down nor hour was used up by the refusal')
+  t.equal((await elsewhere.requestOtp('anna@example.com')).status, 200, 'the refusal counts neither for the cooldown nor for the hourly limit')
   clock.advance(60)
   t.equal((await elsewhere.requestOtp('anna@example.com')).status, 200)
   clock.advance(60)
-  t.match(await elsewhere.requestOtp('anna@example.com'), { status: 429, body: { retryAfter: HOUR - 300 } }, 'five in the hour')
+  t.match(await elsewhere.requestOtp('anna@example.com'), { status: 429, body: { retryAfter: HOUR - 300 } }, 'five emails in the hour')
   t.equal(emails.length, 5)
 })
 
-t.test('past the day of a mailbox, known networks wait and a network new to it draws on the reserve', async (t) => {
+t.test('after the daily limit of a mailbox, known networks wait and a network that is new to it uses the reserve', async (t) => {
   const { browser, clock, emails, events } = await buildApp(t, { sendLimits: { perHour: 100, perDay: 4, reservePerDay: 2 }, otpLength: 8 })
   const ask = (network: number) => browser(`10.0.${network}.1`).requestOtp('anna@example.com')
   for (const network of [1, 1, 2, 2]) {
@@ -63,20 +63,20 @@ t.test('past the day of a mailbox, known networks wait and a network new to it d
   const refused = await ask(1)
   t.match(refused, { status: 429, body: { retryAfter: DAY - 240 } })
   t.match(events.at(-1), { type: 'otp.refused', reason: 'send-limit' })
-  t.equal((await ask(3)).status, 200, 'a network that had sent nothing')
-  t.equal((await ask(4)).status, 429, 'the reserve has the cool-down, too')
+  t.equal((await ask(3)).status, 200, 'a network that has sent nothing to the mailbox')
+  t.equal((await ask(4)).status, 429, 'the reserve has the same cooldown')
   clock.advance(60)
-  t.equal((await ask(3)).status, 429, 'it is known now')
+  t.equal((await ask(3)).status, 429, 'the network is known now')
   t.equal((await ask(4)).status, 200)
   clock.advance(60)
-  t.equal((await ask(5)).status, 429, 'the reserve is spent')
+  t.equal((await ask(5)).status, 429, 'the reserve is used up')
   t.equal(emails.length, 6)
 
   clock.advance(DAY - 360)
-  t.equal((await ask(1)).status, 200, 'the window began with its first mail')
+  t.equal((await ask(1)).status, 200, 'the window began with its first email')
 })
 
-t.test('the reserve is for a spent day alone: past the hour, or inside the cool-down, a network new to the mailbox waits, too', async (t) => {
+t.test('the reserve opens only after the daily limit: after the hourly limit, or in the cooldown, a network that is new to the mailbox waits, too', async (t) => {
   const { browser, clock } = await buildApp(t, { sendLimits: { perHour: 2 } })
   const ask = (network: number) => browser(`10.0.${network}.1`).requestOtp('anna@example.com')
   t.equal((await ask(1)).status, 200)
@@ -87,13 +87,13 @@ t.test('the reserve is for a spent day alone: past the hour, or inside the cool-
   t.match(await ask(3), { status: 429, body: { retryAfter: HOUR - 120 } })
 })
 
-t.test('a refusal by the network gives back what was taken of the mailbox, also where its last mail went in between', async (t) => {
+t.test('a refusal by the limit of a network releases the count of the mailbox, even if the network reaches its limit during the request', async (t) => {
   const { storage: real } = openStorage(t)
   const between: Array<() => Promise<unknown>> = []
   const storage = withVerbs(real, {
-    incrementCounter: async (take) => {
+    incrementCounter: async (increment) => {
       await between.shift()?.()
-      return await real.incrementCounter(take)
+      return await real.incrementCounter(increment)
     }
   })
   const { browser } = await buildApp(t, { storage, otpRateLimitSeconds: 0, sendLimits: { perHour: 2, perNetworkPerHour: 1 }, otpLength: 8 })
@@ -104,7 +104,7 @@ t.test('a refusal by the network gives back what was taken of the mailbox, also 
   t.equal((await ask('203.0.113.1')).status, 429, 'two in the hour')
 })
 
-t.test('without trustProxy a forged X-Forwarded-For is no other network', async (t) => {
+t.test('without trustProxy, a forged X-Forwarded-For does not count as another network', async (t) => {
   const { browser, clock } = await buildApp(t, { sendLimits: { perNetworkPerHour: 1 } })
   const stranger = browser()
   const ask = (address: string) => stranger.post('/auth/request-otp', { email: 'anna@example.com' }, { 'x-forwarded-for': address })
@@ -113,30 +113,30 @@ t.test('without trustProxy a forged X-Forwarded-For is no other network', async 
   t.equal((await ask('10.0.2.1')).status, 429)
 })
 
-t.test('without a reserve a spent day is spent for all', async (t) => {
+t.test('without a reserve, the daily limit of a mailbox applies to all networks', async (t) => {
   const { browser, clock } = await buildApp(t, { sendLimits: { perDay: 1, reservePerDay: 0 } })
   t.equal((await browser('10.0.1.1').requestOtp('anna@example.com')).status, 200)
   clock.advance(60)
   t.match(await browser('10.0.2.1').requestOtp('anna@example.com'), { status: 429, body: { retryAfter: DAY - 60 } })
 })
 
-t.test('a browser that has logged in before has send budgets of its own', async (t) => {
+t.test('a remembered browser has its own send limits', async (t) => {
   const { browser, clock, codeFor } = await buildApp(t, { sendLimits: { perDay: 1, reservePerDay: 0, perDevicePerHour: 2 } })
   const owner = browser()
   await owner.login('anna@example.com', codeFor)
   t.equal((await browser().requestOtp('anna@example.com')).status, 429)
-  t.equal((await owner.requestOtp('anna@example.com')).status, 200, 'neither the mailbox nor its cool-down holds the owner up')
-  t.match(await owner.requestOtp('anna@example.com'), { status: 429, body: { retryAfter: 60 } }, 'the device has a cool-down')
+  t.equal((await owner.requestOtp('anna@example.com')).status, 200, 'neither the limits nor the cooldown of the mailbox apply to the owner')
+  t.match(await owner.requestOtp('anna@example.com'), { status: 429, body: { retryAfter: 60 } }, 'the browser has its own cooldown')
   clock.advance(60)
   t.equal((await owner.requestOtp('anna@example.com')).status, 200)
   clock.advance(60)
-  t.match(await owner.requestOtp('anna@example.com'), { status: 429, body: { retryAfter: HOUR - 120 } }, 'and an hour')
-  t.equal((await owner.requestOtp('other@example.com')).status, 200, 'the cookie speaks for one subject')
+  t.match(await owner.requestOtp('anna@example.com'), { status: 429, body: { retryAfter: HOUR - 120 } }, 'the browser has its own hourly limit')
+  t.equal((await owner.requestOtp('other@example.com')).status, 200, 'an email that the cookie does not contain')
   clock.advance(60)
-  t.equal((await owner.requestOtp('other@example.com')).status, 429, 'for any other the public budgets hold')
+  t.equal((await owner.requestOtp('other@example.com')).status, 429, 'the public limits apply to any other email')
 })
 
-t.test('a request that carries the id of a live challenge keeps it, starts its tries anew and leaves the older code good', async (t) => {
+t.test('a request with the ID of an active challenge keeps the ID, resets its attempts and leaves the older code valid', async (t) => {
   const { browser, clock, codeFor } = await buildApp(t)
   const anna = browser()
   const first = await anna.requestOtp('anna@example.com')
@@ -148,10 +148,10 @@ t.test('a request that carries the id of a live challenge keeps it, starts its t
   const wrong = await anna.verifyOtp('anna@example.com', wrongCode(codeFor('anna@example.com')))
   t.equal(wrong.body.attemptsRemaining, 4)
   clock.advance(299)
-  t.equal((await anna.verifyOtp('anna@example.com', firstCode)).status, 200, 'the first code lives until its own expiry')
+  t.equal((await anna.verifyOtp('anna@example.com', firstCode)).status, 200, 'the first code is valid until its own expiry')
 })
 
-t.test('the code before the newest ends with its own expiry', async (t) => {
+t.test('the code before the newest one is refused after its own expiry', async (t) => {
   const { browser, clock, codeFor } = await buildApp(t)
   const anna = browser()
   await anna.requestOtp('anna@example.com')
@@ -163,17 +163,17 @@ t.test('the code before the newest ends with its own expiry', async (t) => {
   t.equal((await anna.verifyOtp('anna@example.com', codeFor('anna@example.com'))).status, 200)
 })
 
-t.test('an id that is unknown, ended, consumed or of another subject is never adopted', async (t) => {
+t.test('a request ID that is unknown, expired, used or of another email is never adopted', async (t) => {
   const { browser, clock, codeFor } = await buildApp(t)
   const planted = 'AAAAAAAAAAAAAAAAAAAAAA'
   const eve = browser('203.0.113.1')
   const evesOwn = (await eve.requestOtp('eve@example.com')).body.request_id
   const used = (await eve.requestOtp('used@example.com')).body.request_id
   await eve.verifyOtp('used@example.com', codeFor('used@example.com'), { request_id: used })
-  const ended = (await eve.requestOtp('anna@example.com')).body.request_id
+  const expired = (await eve.requestOtp('anna@example.com')).body.request_id
   clock.advance(600)
 
-  for (const [position, id] of [planted, evesOwn, used, ended, '', 'x'.repeat(23), `${'x'.repeat(21)}%00`].entries()) {
+  for (const [position, id] of [planted, evesOwn, used, expired, '', 'x'.repeat(23), `${'x'.repeat(21)}%00`].entries()) {
     for (const by of ['body', 'cookie']) {
       const anna = browser()
       if (by === 'cookie') anna.cookies.set('__Host-otp_request', id)
@@ -184,11 +184,11 @@ t.test('an id that is unknown, ended, consumed or of another subject is never ad
       t.match(requested.body.request_id, /^[\w-]{22}$/)
     }
   }
-  const again = await browser().requestOtp('anna@example.com', { request_id: ended })
-  t.not(again.body.request_id, ended)
+  const again = await browser().requestOtp('anna@example.com', { request_id: expired })
+  t.not(again.body.request_id, expired)
 })
 
-t.test('storage is not asked for an id that the server cannot have made', async (t) => {
+t.test('a request ID that the server cannot have created is never looked up in storage', async (t) => {
   const { storage: real } = openStorage(t)
   const { storage, calls } = spyStorage(real)
   const { browser } = await buildApp(t, { storage })
@@ -200,7 +200,7 @@ t.test('storage is not asked for an id that the server cannot have made', async 
   t.notOk(calls.includes('renewChallenge') || calls.includes('tryCode'))
 })
 
-t.test('the id in the body wins over the one in the cookie', async (t) => {
+t.test('the request ID in the body wins over the one in the cookie', async (t) => {
   const { browser, clock } = await buildApp(t)
   const first = (await browser().requestOtp('anna@example.com')).body.request_id
   clock.advance(60)
@@ -210,7 +210,7 @@ t.test('the id in the body wins over the one in the cookie', async (t) => {
   t.equal((await anna.requestOtp('anna@example.com', { request_id: first })).body.request_id, first)
 })
 
-t.test('with autoCreateUser off an unknown address gets the same answer and no mail', async (t) => {
+t.test('with autoCreateUser off, an unknown address gets the same response and no email', async (t) => {
   const { browser, clock, client, emails } = await buildApp(t, { autoCreateUser: false })
   client.prepare("insert into otp_users (id, email, is_verified) values ('1', 'anna@example.com', 1)").run()
   const known = await browser().requestOtp('anna@example.com')
@@ -227,20 +227,20 @@ t.test('with autoCreateUser off an unknown address gets the same answer and no m
   t.match(await browser().requestOtp('nobody@example.com'), { status: 429, body: { retryAfter: 1 } })
 })
 
-t.test('no code opens a decoy, not even the one that was made with it', async (t) => {
+t.test('no code opens a decoy, not even the code that was created with it', async (t) => {
   const random = { bytes: randomBytes, int: () => 123456 }
   const { browser, client } = await buildApp(t, { autoCreateUser: false, random })
   client.prepare("insert into otp_users (id, email, is_verified) values ('1', 'anna@example.com', 1)").run()
   for (const [email, status] of [['anna@example.com', 200], ['nobody@example.com', 401]] as const) {
-    const asking = browser()
-    await asking.requestOtp(email)
-    const answer = await asking.verifyOtp(email, '123456')
-    t.equal(answer.status, status, email)
-    if (status === 401) t.equal(answer.body.attemptsRemaining, 4, 'it was compared and did not fit')
+    const user = browser()
+    await user.requestOtp(email)
+    const result = await user.verifyOtp(email, '123456')
+    t.equal(result.status, status, email)
+    if (status === 401) t.equal(result.body.attemptsRemaining, 4, 'the code was compared and was wrong')
   }
 })
 
-t.test('a user who was deleted between request and proof is not made again with autoCreateUser off', async (t) => {
+t.test('with autoCreateUser off, a user who is deleted after the request is not created again by the code', async (t) => {
   const { browser, client, codeFor } = await buildApp(t, { autoCreateUser: false })
   client.prepare("insert into otp_users (id, email, is_verified) values ('1', 'anna@example.com', 1)").run()
   const anna = browser()
@@ -250,12 +250,12 @@ t.test('a user who was deleted between request and proof is not made again with 
   t.equal(client.prepare('select count(*) from otp_users').pluck().get(), 0)
 })
 
-t.test('isAllowed is asked at each step; a refused address gets the same answers and no mail', async (t) => {
-  const asked: string[] = []
+t.test('isAllowed is called at each step, and a refused address gets the same responses and no email', async (t) => {
+  const calls: string[] = []
   const banned = new Set(['eve@example.com'])
   const { browser, clock, emails, codeFor, client } = await buildApp(t, {
     isAllowed: ({ email, user, step }) => {
-      asked.push(`${step} ${user === undefined ? 'stranger' : user.email}`)
+      calls.push(`${step} ${user === undefined ? 'stranger' : user.email}`)
       return !banned.has(email)
     }
   })
@@ -263,7 +263,7 @@ t.test('isAllowed is asked at each step; a refused address gets the same answers
   t.same(emails, [])
   const anna = browser()
   await anna.login('anna@example.com', codeFor)
-  t.same(asked, ['request stranger', 'request stranger', 'verify stranger'])
+  t.same(calls, ['request stranger', 'request stranger', 'verify stranger'])
   t.equal((await anna.refresh()).status, 200)
 
   clock.advance(60)
@@ -271,25 +271,25 @@ t.test('isAllowed is asked at each step; a refused address gets the same answers
   banned.add('anna@example.com')
   t.match(await anna.refresh(), { status: 401, body: { code: 'OTP_AUTH_INVALID_REFRESH_TOKEN' } })
   t.match(await anna.verifyOtp('anna@example.com', codeFor('anna@example.com')), { status: 401, body: { code: 'OTP_AUTH_INVALID_CODE' } })
-  t.same(asked.slice(3), ['refresh anna@example.com', 'request anna@example.com', 'refresh anna@example.com', 'verify anna@example.com'])
+  t.same(calls.slice(3), ['refresh anna@example.com', 'request anna@example.com', 'refresh anna@example.com', 'verify anna@example.com'])
   t.equal(client.prepare('select count(*) from otp_sessions').pluck().get(), 1)
 })
 
-t.test('nothing but true from isAllowed lets anybody in', async (t) => {
-  for (const answer of [undefined, null, 1, 'yes', {}]) {
-    const { browser, emails } = await buildApp(t, { isAllowed: () => answer as never })
+t.test('isAllowed refuses with every result other than true', async (t) => {
+  for (const result of [undefined, null, 1, 'yes', {}]) {
+    const { browser, emails } = await buildApp(t, { isAllowed: () => result as never })
     t.equal((await browser().requestOtp('anna@example.com')).status, 200)
-    t.same(emails, [], String(answer))
+    t.same(emails, [], String(result))
   }
 })
 
-t.test('no user is made before an address is proven', async (t) => {
+t.test('no user is created before the address is verified', async (t) => {
   const { browser, client } = await buildApp(t)
   await browser().requestOtp('anna@example.com')
   t.equal(client.prepare('select count(*) from otp_users').pluck().get(), 0)
 })
 
-t.test('what is stored of a code is neither the code nor a bare hash of it', async (t) => {
+t.test('storage contains neither the code nor a plain hash of it', async (t) => {
   const { browser, client, codeFor } = await buildApp(t)
   await browser().requestOtp('anna@example.com')
   const { createHash } = await import('node:crypto')
@@ -302,44 +302,44 @@ t.test('what is stored of a code is neither the code nor a bare hash of it', asy
   }
 })
 
-t.test('a network that has had its share cannot hold the mailbox\'s cool-down by asking on', async (t) => {
+t.test('a network that has reached its limit cannot prolong the cooldown of the mailbox with further requests', async (t) => {
   const { storage: real } = openStorage(t)
-  const asked: Array<() => Promise<unknown>> = []
+  const calls: Array<() => Promise<unknown>> = []
   const storage = withVerbs(real, {
-    // Between a take and its return somebody else's request comes.
+    // The request of another user arrives between an increment and its release.
     decrementCounter: async (refund) => {
-      await asked.shift()?.()
+      await calls.shift()?.()
       return await real.decrementCounter(refund)
     }
   })
   const { browser, clock } = await buildApp(t, { storage })
   const stranger = browser('203.0.113.1')
-  for (let mail = 0; mail < 3; mail++) {
+  for (let count = 0; count < 3; count++) {
     t.equal((await stranger.requestOtp('anna@example.com')).status, 200)
     clock.advance(60)
   }
   let owner = 0
   const ask = async () => { owner = (await browser('198.51.100.1').requestOtp('anna@example.com')).status }
-  asked.push(ask)
+  calls.push(ask)
   t.equal((await stranger.requestOtp('anna@example.com')).status, 429)
-  if (asked.length > 0) await ask()
+  if (calls.length > 0) await ask()
   t.equal(owner, 200)
 })
 
-t.test('nothing but true lets an address in: a promise that was forgotten, a text or an object is a refusal', async (t) => {
-  for (const answer of ['yes', 1, {}, [true], Promise.resolve('no'), undefined]) {
-    const { browser, emails } = await buildApp(t, { isAllowed: () => answer as never })
+t.test('isAllowed refuses with a text, a number, an object, an array, a promise of a text or undefined', async (t) => {
+  for (const result of ['yes', 1, {}, [true], Promise.resolve('no'), undefined]) {
+    const { browser, emails } = await buildApp(t, { isAllowed: () => result as never })
     t.equal((await browser().requestOtp('anna@example.com')).status, 200)
     t.same(emails, [])
   }
 })
 
-t.test('the reserve opens once the cool-down of the mailbox is over, and not before', async (t) => {
+t.test('the reserve opens exactly when the cooldown of the mailbox ends', async (t) => {
   const { browser, clock } = await buildApp(t, { sendLimits: { perHour: 100, perDay: 2, reservePerDay: 2 }, otpLength: 8 })
   const ask = (network: number) => browser(`10.0.${network}.1`).requestOtp('anna@example.com')
   await ask(1)
   clock.advance(60)
-  t.equal((await ask(2)).status, 200, 'the last of the day')
+  t.equal((await ask(2)).status, 200, 'the last email of the daily limit')
   t.match(await ask(3), { status: 429 })
   clock.advance(59)
   t.match(await ask(3), { status: 429 })
@@ -347,10 +347,10 @@ t.test('the reserve opens once the cool-down of the mailbox is over, and not bef
   t.equal((await ask(3)).status, 200)
 })
 
-t.test('a network is new to a mailbox again a day after its last mail to it, to the millisecond', async (t) => {
+t.test('a network is new to a mailbox again one day after its last email to it, to the millisecond', async (t) => {
   const { browser, clock } = await buildApp(t, { sendLimits: { perHour: 100, perDay: 3, reservePerDay: 2 }, otpLength: 8 })
   const ask = async (network: number) => (await browser(`10.0.${network}.1`).requestOtp('anna@example.com')).status
-  // The last mail of a day, then all mails of the next.
+  // The last email of one day, then all emails of the next.
   t.equal(await ask(1), 200)
   clock.advance(DAY - 60)
   t.equal(await ask(2), 200)
@@ -365,13 +365,13 @@ t.test('a network is new to a mailbox again a day after its last mail to it, to 
   t.equal(await ask(2), 200)
 })
 
-t.test('a network that is known to the mailbox touches the reserve not even for a moment', async (t) => {
+t.test('a network that the mailbox knows is never counted in the reserve, not even for a moment', async (t) => {
   const { storage: real } = openStorage(t)
-  const taken: string[] = []
+  const incremented: string[] = []
   const storage = withVerbs(real, {
-    incrementCounter: async (take) => {
-      taken.push(take.key)
-      return await real.incrementCounter(take)
+    incrementCounter: async (increment) => {
+      incremented.push(increment.key)
+      return await real.incrementCounter(increment)
     }
   })
   const { browser, clock } = await buildApp(t, { storage, sendLimits: { perHour: 100, perDay: 2, reservePerDay: 2 }, otpLength: 8 })
@@ -381,17 +381,17 @@ t.test('a network that is known to the mailbox touches the reserve not even for 
     t.equal(await ask(network), status)
     clock.advance(60)
   }
-  t.notOk(taken.includes(reserve))
+  t.notOk(incremented.includes(reserve))
   t.equal(await ask(3), 200)
-  t.ok(taken.includes(reserve))
+  t.ok(incremented.includes(reserve))
 })
 
-t.test('without a cool-down nobody waits for one, though the clock of another server is ahead', async (t) => {
+t.test('without a cooldown no request waits for one, even if the clock of another server is ahead', async (t) => {
   const sendLimits = { perHour: 100, perDay: 2, reservePerDay: 2 }
   const { browser, clock } = await buildApp(t, { otpRateLimitSeconds: 0, sendLimits, otpLength: 8 })
   const ask = async (network: number) => (await browser(`10.0.${network}.1`).requestOtp('anna@example.com')).status
   for (const network of [1, 2]) t.equal(await ask(network), 200)
   clock.advance(-60)
-  t.equal(await ask(1), 429, 'the day is spent')
-  t.equal(await ask(3), 200, 'and the reserve open')
+  t.equal(await ask(1), 429, 'the daily limit is reached')
+  t.equal(await ask(3), 200, 'the reserve is open')
 })

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { drizzleStorage } from '../../src/storage/drizzle/sqlite.ts'
+import { drizzleStorage } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { buildApp, createClock, openDatabase, wrongCode, type TestApp } from '../helpers/app.ts'
 import { Browser, type Requestable } from '../helpers/browser.ts'
 
@@ -7,7 +7,7 @@ const OLD = 'an old secret, which has 32 bytes or more'
 const NEW = 'a new secret, which has 32 bytes or more'
 const DAY = 24 * 3600
 
-/** Two processes on one database, each of which can be deployed with other secrets. */
+/** Two processes on one database. Each can be deployed again with other secrets. */
 async function twoProcesses (t: Test, secrets: [string[], string[]]) {
   const { db, client } = openDatabase()
   t.teardown(() => client.close())
@@ -22,29 +22,29 @@ async function twoProcesses (t: Test, secrets: [string[], string[]]) {
   const processes = ([0, 1] as const).map((n): Requestable => ({ inject: (request) => running[n].app.inject(request) }))
   return {
     clock,
-    /** What browsers talk to, whatever runs there at the time. */
+    /** Browsers send requests to these. The current deployment responds. */
     processes: processes as [Requestable, Requestable],
     async deploy (n: 0 | 1, secretKey: string[]) {
       running[n] = await start(secretKey)
       all.push(running[n])
     },
-    /** The codes that were mailed to the address, oldest first. */
-    codesFor: (email: string) => all.flatMap(({ emails }) => emails).filter((mail) => mail.email === email)
+    /** The codes that were sent to the address, oldest first. */
+    codesFor: (email: string) => all.flatMap(({ emails }) => emails).filter((message) => message.email === email)
       .sort((one, other) => Number(one.expiresAt) - Number(other.expiresAt)).map(({ code }) => code)
   }
 }
 
-const somebody = (process: Requestable) => new Browser(process, '192.0.2.1')
+const newBrowser = (process: Requestable) => new Browser(process, '192.0.2.1')
 
-t.test('the recipe: [old, new], then [new, old], then [new]: nobody is logged out and every code opens, at every moment', async (t) => {
+t.test('a rotation by [old, new], then [new, old], then [new] logs nobody out, and every code works at every moment', async (t) => {
   const { clock, processes, deploy, codesFor } = await twoProcesses(t, [[OLD], [OLD]])
   const codeFor = (email: string) => codesFor(email).at(-1)!
   let people = 0
 
-  /** Somebody who asked twice at a process, and will enter one of the codes at the other. */
+  /** A user requests two codes from one process and will enter one of them at the other process. */
   async function ask (from: 0 | 1, isBound: boolean, isNewest: boolean) {
     const email = `anna${++people}@example.com`
-    const browser = somebody(processes[from])
+    const browser = newBrowser(processes[from])
     for (const which of ['one code', 'another code']) {
       t.equal((await browser.requestOtp(email)).status, 200, which)
       clock.advance(1)
@@ -62,24 +62,24 @@ t.test('the recipe: [old, new], then [new, old], then [new]: nobody is logged ou
     await ask(1, true, true), await ask(1, true, false), await ask(1, false, true), await ask(1, false, false)
   ]
 
-  let carried = await askAll()
-  const tabs = [somebody(processes[0]), somebody(processes[1])]
+  let pending = await askAll()
+  const tabs = [newBrowser(processes[0]), newBrowser(processes[1])]
   const tokens = [await tabs[0]!.login('bert@example.com', codeFor), await tabs[1]!.login('carl@example.com', codeFor)]
 
-  // A stranger spends dora's failure budget; the device cookie of her browser keeps her codes short.
-  let dora = somebody(processes[0])
+  // An attacker reaches Dora's failure limit. The device cookie of her browser keeps her codes short.
+  let dora = newBrowser(processes[0])
   await dora.login('dora@example.com', codeFor)
   clock.advance(60)
-  await somebody(processes[0]).requestOtp('dora@example.com')
-  await somebody(processes[0]).verifyOtp('dora@example.com', wrongCode(codeFor('dora@example.com')))
+  await newBrowser(processes[0]).requestOtp('dora@example.com')
+  await newBrowser(processes[0]).verifyOtp('dora@example.com', wrongCode(codeFor('dora@example.com')))
 
-  /** What came before the moment, and what one process makes now, is good at both. */
-  async function look (moment: string): Promise<void> {
-    for (const enter of [...carried, ...await askAll()]) await enter(moment)
-    carried = await askAll()
+  /** Checks that everything issued before, and everything that one process issues now, is valid at both processes. */
+  async function checkAll (moment: string): Promise<void> {
+    for (const enter of [...pending, ...await askAll()]) await enter(moment)
+    pending = await askAll()
     for (const n of [0, 1, 0] as const) {
       dora = dora.at(processes[n])
-      t.match(await dora.requestOtp('dora@example.com'), { status: 200, body: { code_length: 6 } }, `${moment}: a known device`)
+      t.match(await dora.requestOtp('dora@example.com'), { status: 200, body: { code_length: 6 } }, `${moment}: a remembered browser`)
       clock.advance(31)
       for (const [position, token] of [...tokens.entries()]) {
         const tab = tabs[position] = tabs[position]!.at(processes[n])
@@ -91,29 +91,29 @@ t.test('the recipe: [old, new], then [new, old], then [new]: nobody is logged ou
     }
   }
 
-  await look('[old]')
+  await checkAll('[old]')
   for (const secrets of [[OLD, NEW], [NEW, OLD]]) {
     for (const n of [0, 1] as const) {
       await deploy(n, secrets)
-      await look(`[${secrets.map((secret) => secret === OLD ? 'old' : 'new').join(', ')}] at process ${n}`)
+      await checkAll(`[${secrets.map((secret) => secret === OLD ? 'old' : 'new').join(', ')}] at process ${n}`)
     }
   }
-  for (const enter of carried.splice(0)) await enter('[new, old] everywhere')
-  // Her next login, in the 180 days that the cookie lives, moves it to the new secret.
+  for (const enter of pending.splice(0)) await enter('[new, old] everywhere')
+  // Her next login, within the 180 days of the cookie, moves it to the new secret.
   await dora.verifyOtp('dora@example.com', codeFor('dora@example.com'))
   clock.advance(7 * DAY - 1)
   for (const [position, tab] of tabs.entries()) tokens[position] = (await tab.refresh()).body.access_token
   clock.advance(1)
   for (const n of [0, 1] as const) {
     await deploy(n, [NEW])
-    await look(`[new] at process ${n}`)
+    await checkAll(`[new] at process ${n}`)
   }
 })
 
-t.test('without the first step: what the new secret signed is refused where it is not known yet, and works once it is', async (t) => {
+t.test('without the first step, a process that does not know the new secret yet refuses everything signed with it, and accepts it once it knows the secret', async (t) => {
   const { clock, processes: [ahead, behind], deploy, codesFor } = await twoProcesses(t, [[NEW, OLD], [OLD]])
   const codeFor = (email: string) => codesFor(email).at(-1)!
-  const anna = somebody(ahead)
+  const anna = newBrowser(ahead)
   const token = await anna.login('anna@example.com', codeFor)
   const there = anna.at(behind)
   const cookies = new Map(there.cookies)
@@ -121,23 +121,23 @@ t.test('without the first step: what the new secret signed is refused where it i
   t.match(await there.refresh(), { status: 401, body: { code: 'OTP_AUTH_INVALID_REFRESH_TOKEN' } })
   t.same(there.cookies, cookies, 'no cookie is lost')
 
-  const bert = somebody(ahead)
+  const bert = newBrowser(ahead)
   await bert.requestOtp('bert@example.com')
   t.match(await bert.at(behind).verifyOtp('bert@example.com', codeFor('bert@example.com')), {
     status: 401, body: { code: 'OTP_AUTH_INVALID_CODE', attemptsRemaining: 4 }
-  }, 'a code costs a try, and counts as a failure')
+  }, 'entering the code costs an attempt and counts as a failure')
 
-  const carl = somebody(behind)
+  const carl = newBrowser(behind)
   const old = await carl.login('carl@example.com', codeFor)
-  t.equal((await carl.at(ahead).get('/me', old)).status, 200, 'the other way round everything works')
+  t.equal((await carl.at(ahead).get('/me', old)).status, 200, 'in the other direction everything works')
   t.equal((await carl.at(ahead).refresh()).status, 200)
-  const dora = somebody(behind)
+  const dora = newBrowser(behind)
   await dora.requestOtp('dora@example.com')
   t.equal((await dora.at(ahead).verifyOtp('dora@example.com', codeFor('dora@example.com'))).status, 200)
 
   await deploy(1, [NEW, OLD])
   clock.advance(60)
-  t.equal((await there.get('/me', token)).status, 200, 'the session lived on')
+  t.equal((await there.get('/me', token)).status, 200, 'the session stayed active')
   t.equal((await there.refresh()).status, 200)
-  t.equal((await bert.at(behind).verifyOtp('bert@example.com', codeFor('bert@example.com'))).status, 200, 'and the code opens')
+  t.equal((await bert.at(behind).verifyOtp('bert@example.com', codeFor('bert@example.com'))).status, 200, 'the code works')
 })

@@ -2,14 +2,14 @@ import t from 'tap'
 import { START, buildApp, createClock } from '../helpers/app.ts'
 import { SECRET, claimsOf, forge, keyFor, without } from '../helpers/jwt.ts'
 
-const MAIL = 'anna@example.com'
+const EMAIL = 'anna@example.com'
 const HEADER = { alg: 'HS256', typ: 'at+jwt' }
 const RESERVED = ['sub', 'sid', 'seq', 'jti', 'type', 'iat', 'exp', 'nbf', 'iss', 'aud']
 
-t.test('issuer and audience are set in both tokens, and required', async (t) => {
+t.test('issuer and audience are set in both tokens and required in both', async (t) => {
   const { browser, codeFor } = await buildApp(t, { secretKey: SECRET, issuer: 'https://app.example', audience: 'app' })
   const anna = browser()
-  const access = await anna.login(MAIL, codeFor)
+  const access = await anna.login(EMAIL, codeFor)
   const refresh = anna.cookies.get('__Host-refresh_token')!
   for (const token of [access, refresh]) t.match(claimsOf(token), { iss: 'https://app.example', aud: 'app' })
   const refused = (claims: Record<string, unknown>): Record<string, Record<string, unknown>> => ({
@@ -17,12 +17,12 @@ t.test('issuer and audience are set in both tokens, and required', async (t) => 
     'no aud': without(claims, 'aud'),
     'another iss': { ...claims, iss: 'https://evil.example' },
     'another aud': { ...claims, aud: 'other' },
-    'iss that begins alike': { ...claims, iss: 'https://app.example.evil.example' },
+    'an iss that begins with the right one': { ...claims, iss: 'https://app.example.evil.example' },
     'iss null': { ...claims, iss: null },
     'aud null': { ...claims, aud: null },
-    'aud of others': { ...claims, aud: ['other'] },
-    'aud of nobody': { ...claims, aud: [] },
-    'aud empty': { ...claims, aud: '' }
+    'only another aud in an array': { ...claims, aud: ['other'] },
+    'an empty array as aud': { ...claims, aud: [] },
+    'an empty aud': { ...claims, aud: '' }
   })
   for (const [name, claims] of Object.entries(refused(claimsOf(access)))) {
     t.match(await anna.get('/me', forge(HEADER, claims, keyFor('access'))), { status: 401, body: { code: 'OTP_AUTH_INVALID_TOKEN' } }, name)
@@ -36,47 +36,47 @@ t.test('issuer and audience are set in both tokens, and required', async (t) => 
   t.equal((await anna.refresh()).status, 200)
 })
 
-t.test('without issuer and audience the tokens have neither', async (t) => {
+t.test('without issuer and audience, the tokens have neither claim', async (t) => {
   const { browser, codeFor } = await buildApp(t)
-  const claims = claimsOf(await browser().login(MAIL, codeFor))
+  const claims = claimsOf(await browser().login(EMAIL, codeFor))
   t.notOk('iss' in claims || 'aud' in claims)
 })
 
 for (const name of RESERVED) {
   t.test(`a custom claim named ${name} is an error, and nobody is logged in`, async (t) => {
-    const { browser, codeFor, client, app, events } = await buildApp(t, { getAdditionalClaims: () => ({ role: 'x', [name]: 'chosen by the host' }) })
+    const { browser, codeFor, client, app, events } = await buildApp(t, { getAdditionalClaims: () => ({ role: 'x', [name]: 'chosen by the application' }) })
     const anna = browser()
-    await anna.requestOtp(MAIL)
-    const answer = await anna.verifyOtp(MAIL, codeFor(MAIL))
-    t.match(answer, { status: 500, body: { statusCode: 500, code: 'OTP_AUTH_RESERVED_CLAIM', message: new RegExp(`"${name}"`) }, setCookies: { length: 0 } })
-    t.equal(answer.body.detail, answer.body.message)
-    t.notMatch(answer.body, { access_token: String })
+    await anna.requestOtp(EMAIL)
+    const response = await anna.verifyOtp(EMAIL, codeFor(EMAIL))
+    t.match(response, { status: 500, body: { statusCode: 500, code: 'OTP_AUTH_RESERVED_CLAIM', message: new RegExp(`"${name}"`) }, setCookies: { length: 0 } })
+    t.equal(response.body.detail, response.body.message)
+    t.notMatch(response.body, { access_token: String })
     t.strictSame(client.prepare('SELECT * FROM otp_sessions').all(), [])
     t.notMatch(events, [{ type: 'otp.verified' }])
     const user = client.prepare('SELECT * FROM otp_users').get() as object
-    await t.rejects(app.otpAuth.issueTokens(user), { code: 'OTP_AUTH_RESERVED_CLAIM' }, 'nor by the host itself')
+    await t.rejects(app.otpAuth.issueTokens(user), { code: 'OTP_AUTH_RESERVED_CLAIM' }, 'issueTokens refuses it, too')
     t.strictSame(client.prepare('SELECT * FROM otp_sessions').all(), [])
   })
 }
 
-t.test('claims that cannot be signed at a refresh cost the client nothing', async (t) => {
+t.test('if the claims cannot be signed at a refresh, the session and the tokens of the client stay valid', async (t) => {
   let claims: object = { role: 'x' }
   const { browser, codeFor, clock } = await buildApp(t, { getAdditionalClaims: async () => ({ ...claims }) })
   const anna = browser()
-  const token = await anna.login(MAIL, codeFor)
+  const token = await anna.login(EMAIL, codeFor)
   clock.advance(60)
   claims = { sub: undefined }
-  t.match(await anna.refresh(), { status: 500, body: { code: 'OTP_AUTH_RESERVED_CLAIM' }, setCookies: { length: 0 } }, 'even where it is undefined')
+  t.match(await anna.refresh(), { status: 500, body: { code: 'OTP_AUTH_RESERVED_CLAIM' }, setCookies: { length: 0 } }, 'even if its value is undefined')
   t.equal((await anna.get('/me', token)).status, 200)
   clock.advance(60)
   claims = { big: 1n }
-  t.match(await anna.refresh(), { status: 500, setCookies: { length: 0 } }, 'no JSON')
+  t.match(await anna.refresh(), { status: 500, setCookies: { length: 0 } }, 'not JSON')
   claims = {}
   clock.advance(60)
   t.equal((await anna.refresh()).status, 200, 'the same refresh token still works')
 })
 
-t.test('custom claims reach request.customClaims, which has no prototype and none of the standard ones', async (t) => {
+t.test('custom claims are in request.customClaims, which has no prototype and no standard claims', async (t) => {
   const given = JSON.parse('{"role":"admin","list":[1,{"a":null}],"toString":"x","constructor":"y","__proto__":{"isAdmin":true},"Sub":"z"}')
   const seen: object[] = []
   const { browser, codeFor } = await buildApp(t, {
@@ -92,19 +92,19 @@ t.test('custom claims reach request.customClaims, which has no prototype and non
     }
   })
   const anna = browser()
-  const token = await anna.login(MAIL, codeFor)
+  const token = await anna.login(EMAIL, codeFor)
   for (const guard of ['authenticate', 'customClaims']) {
     const { status, body } = await anna.get(`/${guard}`, token)
     t.equal(status, 200, guard)
     t.strictSame([body.inherits, body.isAdmin], [false, false])
     t.strictSame(body.names.filter((name: string) => name !== '__proto__'), ['Sub', 'constructor', 'email', 'list', 'role', 'toString'])
   }
-  t.match(seen[0], { role: 'admin', list: [1, { a: null }], email: MAIL })
-  t.notOk('isAdmin' in {}, 'no prototype has it now')
-  t.strictSame((await anna.get('/me', token)).body.email, MAIL)
+  t.match(seen[0], { role: 'admin', list: [1, { a: null }], email: EMAIL })
+  t.notOk('isAdmin' in {}, 'no prototype was changed')
+  t.strictSame((await anna.get('/me', token)).body.email, EMAIL)
 })
 
-t.test('secrets rotate: the first signs, all verify, and a removed one ends its tokens', async (t) => {
+t.test('the first of several secrets signs, all of them verify, and the tokens of a removed secret are refused', async (t) => {
   const [old, recent] = ['an old secret, which has 32 bytes or more', 'a new secret, which has 32 bytes or more'] as const
   const clock = createClock(START)
   const before = await buildApp(t, { secretKey: old, clock })
@@ -115,17 +115,17 @@ t.test('secrets rotate: the first signs, all verify, and a removed one ends its 
   const become = (to: typeof anna, from: typeof anna) => { for (const [name, value] of from.cookies) to.cookies.set(name, value) }
   const invalid = { status: 401, body: { code: 'OTP_AUTH_INVALID_TOKEN' } }
 
-  const oldToken = await anna.login(MAIL, before.codeFor)
+  const oldToken = await anna.login(EMAIL, before.codeFor)
   t.equal((await annaDuring.get('/me', oldToken)).status, 200, 'a token from before the rotation')
   t.match(await annaAfter.get('/me', oldToken), invalid, 'once the old secret is removed')
   become(annaAfter, anna)
-  t.match(await annaAfter.refresh(), { status: 401, body: { code: 'OTP_AUTH_INVALID_REFRESH_TOKEN' } }, 'the refresh token likewise')
+  t.match(await annaAfter.refresh(), { status: 401, body: { code: 'OTP_AUTH_INVALID_REFRESH_TOKEN' } }, 'the refresh token, too')
 
   become(annaDuring, anna)
   const renewed = await annaDuring.refresh()
   t.equal(renewed.status, 200, 'a refresh token from before the rotation')
-  t.equal((await annaAfter.get('/me', renewed.body.access_token)).status, 200, 'what it gave is signed with the new secret')
-  t.match(await anna.get('/me', renewed.body.access_token), invalid, 'which the old one cannot verify')
+  t.equal((await annaAfter.get('/me', renewed.body.access_token)).status, 200, 'the new access token is signed with the new secret')
+  t.match(await anna.get('/me', renewed.body.access_token), invalid, 'the old secret cannot verify it')
 
   await anna.requestOtp('bert@example.com')
   const [bert, bertLate] = [during.browser(), after.browser()]

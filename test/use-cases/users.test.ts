@@ -1,11 +1,11 @@
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import t, { type Test } from 'tap'
-import { drizzleStorage } from '../../src/storage/drizzle/sqlite.ts'
+import { drizzleStorage } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { buildApp, openDatabase, openStorage, withVerbs } from '../helpers/app.ts'
 import { logged } from '../helpers/log.ts'
 
-/** A users table of a host: its own columns, names and id, and a second unique column. */
-function hostDatabase (t: Test, id: 'integer' | 'text') {
+/** A users table of an application, with its own columns, names and ID type, and a second unique column. */
+function applicationDatabase (t: Test, id: 'integer' | 'text') {
   const { db, client } = openDatabase()
   t.teardown(() => client.close())
   client.exec(`create table people (
@@ -23,9 +23,9 @@ function hostDatabase (t: Test, id: 'integer' | 'text') {
   return { client, storage: drizzleStorage(db, { users }) }
 }
 
-t.test('a host brings its own users table, with its columns and its id type', async (t) => {
+t.test('an application can use its own users table, with its own columns and ID type', async (t) => {
   for (const id of ['integer', 'text'] as const) {
-    const { client, storage } = hostDatabase(t, id)
+    const { client, storage } = applicationDatabase(t, id)
     const { browser, codeFor } = await buildApp(t, { storage, newUserFields: ({ email }) => ({ username: email.split('@')[0] }) })
     const anna = browser()
     const token = await anna.login('anna@example.com', codeFor)
@@ -37,8 +37,8 @@ t.test('a host brings its own users table, with its columns and its id type', as
   }
 })
 
-t.test('a constraint of the host\'s own refuses the user: its own error, no session, the other row untouched', async (t) => {
-  const { client, storage } = hostDatabase(t, 'integer')
+t.test('if a constraint of the application refuses a new user, the error has its own code, no session is created and the other row does not change', async (t) => {
+  const { client, storage } = applicationDatabase(t, 'integer')
   client.prepare("insert into people values (1, 'ann@example.com', 1, 'ann', 'paid')").run()
   const { browser, codeFor } = await buildApp(t, { storage, newUserFields: () => ({ username: 'ann' }) })
   const eve = browser()
@@ -48,10 +48,10 @@ t.test('a constraint of the host\'s own refuses the user: its own error, no sess
   t.same(refused.setCookies, [])
   t.equal(client.prepare('select count(*) from otp_sessions').pluck().get(), 0)
   t.same(client.prepare('select * from people').raw().all(), [[1, 'ann@example.com', 1, 'ann', 'paid']])
-  t.ok(logged(/people\.username/).length > 0, 'the log says which')
+  t.ok(logged(/people\.username/).length > 0, 'the log names the constraint')
 })
 
-t.test('an account that was prepared for its owner keeps no way in once the owner proves the address', async (t) => {
+t.test('tokens that were issued for an unverified account are refused once its owner verifies the address', async (t) => {
   const { app, browser, client, clock, codeFor } = await buildApp(t)
   client.prepare("insert into otp_users (id, email, is_verified) values ('1', 'anna@example.com', 0)").run()
   const prepared = await app.otpAuth.issueTokens({ id: '1', email: 'anna@example.com', isVerified: false })
@@ -65,8 +65,8 @@ t.test('an account that was prepared for its owner keeps no way in once the owne
   t.match(client.prepare('select id, is_verified from otp_users').raw().all(), [['1', 1]])
 })
 
-t.test('a deleted user\'s id that is given out again does not bring the old tokens back', async (t) => {
-  const { client, storage } = hostDatabase(t, 'integer')
+t.test('if the ID of a deleted user is used again, the old tokens stay refused', async (t) => {
+  const { client, storage } = applicationDatabase(t, 'integer')
   const { browser, clock, codeFor } = await buildApp(t, { storage })
   const anna = browser()
   const old = await anna.login('anna@example.com', codeFor)
@@ -79,7 +79,7 @@ t.test('a deleted user\'s id that is given out again does not bring the old toke
   t.equal((await anna.refresh()).status, 401)
 })
 
-t.test('of two first sign-ins at once both log in to one user, made by one', async (t) => {
+t.test('two first logins at the same time both work, with one user that one of them created', async (t) => {
   const { client, storage: real } = openStorage(t)
   let meanwhile: () => unknown = () => {}
   const storage = withVerbs(real, {
@@ -98,8 +98,8 @@ t.test('of two first sign-ins at once both log in to one user, made by one', asy
   }
 })
 
-t.test('a token whose subject cannot be an id of the host\'s type is 401', async (t) => {
-  const { client, storage } = hostDatabase(t, 'integer')
+t.test('a token whose user ID does not fit the ID type of the application is 401', async (t) => {
+  const { client, storage } = applicationDatabase(t, 'integer')
   const { app, browser, codeFor } = await buildApp(t, { storage })
   await browser().login('anna@example.com', codeFor)
   const { accessToken } = await app.otpAuth.issueTokens({ id: 'no number', email: 'x', isVerified: true })
@@ -107,7 +107,7 @@ t.test('a token whose subject cannot be an id of the host\'s type is 401', async
   t.equal(client.prepare('select count(*) from otp_sessions').pluck().get(), 2)
 })
 
-t.test('a user who is deleted in the middle of a proof is logged in to nobody\'s account', async (t) => {
+t.test('a user who is deleted while the code is checked is not logged in', async (t) => {
   const { client, storage: real } = openStorage(t)
   const storage = withVerbs(real, {
     verifyUser: async (email) => {
@@ -122,7 +122,7 @@ t.test('a user who is deleted in the middle of a proof is logged in to nobody\'s
   t.equal(client.prepare('select count(*) from otp_sessions').pluck().get(), 0)
 })
 
-t.test('of two proofs of one unverified user at once both log in, and one is told that the user is new', async (t) => {
+t.test('if one unverified user logs in twice at the same time, both logins work and only one has isNewUser', async (t) => {
   const { db, client } = openDatabase()
   t.teardown(() => client.close())
   client.prepare("insert into otp_users values ('1', 'anna@example.com', 0)").run()

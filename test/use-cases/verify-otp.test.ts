@@ -5,21 +5,21 @@ import type { Browser } from '../helpers/browser.ts'
 const DAY = 24 * 3600
 const LONG_CODE = /^[0-9A-HJKMNP-TV-Z]{13}$/
 
-/** A login page that shows no cookie of its own: guesses by address and code alone. */
+/** A browser without cookies. Its attempts have only an email and a code. */
 const unbound = (app: TestApp) => app.browser('203.0.113.9')
 
-/** The failure budget of the one subject of a test. */
+/** The failure counter of the only email in a test. */
 function failures ({ client }: TestApp): { day: number, consecutive: number } | undefined {
   return client.prepare('select long_count as day, consecutive_failures as consecutive from otp_counters where consecutive_failures > 0 or short_from = 0').get() as never
 }
 
-/** Asks for a code and enters wrong ones. */
+/** Enters wrong codes. */
 async function fail (app: TestApp, browser: Browser, email: string, times: number): Promise<void> {
-  for (let guess = 0; guess < times; guess++) await browser.verifyOtp(email, wrongCode(app.codeFor(email)))
+  for (let attempt = 0; attempt < times; attempt++) await browser.verifyOtp(email, wrongCode(app.codeFor(email)))
 }
 
-/** Spends the failure budget: five wrong guesses a request, from networks and at times that the send budgets allow. */
-async function spendFailureBudget (app: TestApp, email: string, failures = 20): Promise<void> {
+/** Adds failures: five wrong attempts per request, from networks and at times that the send limits allow. */
+async function addFailures (app: TestApp, email: string, failures = 20): Promise<void> {
   for (let request = 0; request < failures / 5; request++) {
     const stranger = app.browser(`198.51.${request}.1`)
     await stranger.requestOtp(email)
@@ -28,7 +28,7 @@ async function spendFailureBudget (app: TestApp, email: string, failures = 20): 
   }
 }
 
-t.test('five guesses a request, the right one after them is refused, and the fifth says so', async (t) => {
+t.test('a request allows five attempts: the fifth wrong one says that none remain, and then the right code is refused', async (t) => {
   const app = await buildApp(t)
   const anna = app.browser()
   await anna.requestOtp('anna@example.com')
@@ -36,21 +36,21 @@ t.test('five guesses a request, the right one after them is refused, and the fif
   for (const attemptsRemaining of [4, 3, 2, 1, 0]) {
     t.match(await anna.verifyOtp('anna@example.com', wrongCode(code)), { status: 401, body: { attemptsRemaining } })
   }
-  const spent = await anna.verifyOtp('anna@example.com', code)
-  t.match(spent, { status: 429, body: { code: 'OTP_AUTH_TOO_MANY_ATTEMPTS' } })
-  t.same(spent.setCookies, [])
-  t.equal((await unbound(app).verifyOtp('anna@example.com', code)).status, 401, 'leaving the id out opens it no more')
-  t.same(failures(app), { day: 5, consecutive: 5 }, 'and what is not compared is not counted')
+  const refused = await anna.verifyOtp('anna@example.com', code)
+  t.match(refused, { status: 429, body: { code: 'OTP_AUTH_TOO_MANY_ATTEMPTS' } })
+  t.same(refused.setCookies, [])
+  t.equal((await unbound(app).verifyOtp('anna@example.com', code)).status, 401, 'leaving out the request ID does not help')
+  t.same(failures(app), { day: 5, consecutive: 5 }, 'attempts that are not compared are not counted')
 })
 
-t.test('a code works once; a second click is refused without a cookie and charges nobody', async (t) => {
+t.test('a code can be used once; a second use is refused, sets no cookie and is not counted as a failure', async (t) => {
   const app = await buildApp(t)
   const anna = app.browser()
   const { body: { request_id: id } } = await anna.requestOtp('anna@example.com')
   const code = app.codeFor('anna@example.com')
   t.equal((await anna.verifyOtp('anna@example.com', code)).status, 200)
 
-  // Somebody else's live challenge of the same subject, which the second click must not be charged to.
+  // The active challenge of another browser for the same email. The second use must not be counted for it.
   app.clock.advance(60)
   await app.browser('198.51.100.1').requestOtp('anna@example.com')
   const again = await anna.verifyOtp('anna@example.com', code, { request_id: id })
@@ -59,7 +59,7 @@ t.test('a code works once; a second click is refused without a cookie and charge
   t.equal(failures(app)?.day, undefined)
 })
 
-t.test('a second click with the older of two codes charges nobody either', async (t) => {
+t.test('a second use of the older of two codes is not counted as a failure either', async (t) => {
   const app = await buildApp(t)
   const anna = app.browser()
   const { body: { request_id: id } } = await anna.requestOtp('anna@example.com')
@@ -71,7 +71,7 @@ t.test('a second click with the older of two codes charges nobody either', async
   t.equal(failures(app)?.day, undefined)
 })
 
-t.test('an expired code is refused, one a second younger is not', async (t) => {
+t.test('a code is refused once it has expired and works one second before', async (t) => {
   const app = await buildApp(t)
   const anna = app.browser()
   await anna.requestOtp('anna@example.com')
@@ -82,7 +82,7 @@ t.test('an expired code is refused, one a second younger is not', async (t) => {
   t.equal((await anna.verifyOtp('anna@example.com', app.codeFor('anna@example.com'))).status, 200)
 })
 
-t.test('a code as people type it is the same code', async (t) => {
+t.test('a code works with the spaces and dashes that people type', async (t) => {
   const app = await buildApp(t)
   const anna = app.browser()
   await anna.requestOtp('anna@example.com')
@@ -90,7 +90,7 @@ t.test('a code as people type it is the same code', async (t) => {
   t.equal((await anna.verifyOtp('anna@example.com', ` ${a}\u2013${b}\u200b`)).status, 200)
 })
 
-t.test('a guess of another length is wrong and takes no try', async (t) => {
+t.test('a code of the wrong length is refused and uses no attempt', async (t) => {
   const app = await buildApp(t)
   const anna = app.browser()
   await anna.requestOtp('anna@example.com')
@@ -101,7 +101,7 @@ t.test('a guess of another length is wrong and takes no try', async (t) => {
   t.equal((await anna.verifyOtp('anna@example.com', app.codeFor('anna@example.com'))).status, 200)
 })
 
-t.test('a right code works without its request id, and with a stale id or one of another address', async (t) => {
+t.test('the right code works without its request ID, with a stale request ID, and with the request ID of another email', async (t) => {
   const app = await buildApp(t)
   const phone = app.browser()
   await phone.requestOtp('anna@example.com')
@@ -121,10 +121,10 @@ t.test('a right code works without its request id, and with a stale id or one of
 
   app.clock.advance(601)
   await app.browser('203.0.113.1').requestOtp('anna@example.com')
-  t.equal((await phone.verifyOtp('anna@example.com', app.codeFor('anna@example.com'))).status, 200, 'its own request has ended')
+  t.equal((await phone.verifyOtp('anna@example.com', app.codeFor('anna@example.com'))).status, 200, 'the request of the phone has expired')
 })
 
-t.test('requireRequestId refuses guesses without the id of their request, and charges nobody', async (t) => {
+t.test('with requireRequestId, an attempt without its request ID is refused and not counted', async (t) => {
   const app = await buildApp(t, { requireRequestId: true })
   const anna = app.browser()
   await anna.requestOtp('anna@example.com')
@@ -133,32 +133,32 @@ t.test('requireRequestId refuses guesses without the id of their request, and ch
   t.equal((await anna.verifyOtp('anna@example.com', app.codeFor('anna@example.com'))).status, 200)
 })
 
-t.test('unbound guesses draw on a budget of the subject and every failure is the same plain answer', async (t) => {
+t.test('unbound attempts share one limit per email, and every failure gets the same response', async (t) => {
   const app = await buildApp(t)
   const anna = app.browser()
   await anna.requestOtp('anna@example.com')
   const code = app.codeFor('anna@example.com')
-  const answers = []
-  for (let guess = 0; guess < 8; guess++) answers.push(await unbound(app).verifyOtp('anna@example.com', wrongCode(code)))
-  answers.push(await unbound(app).verifyOtp('anna@example.com', code))
-  answers.push(await unbound(app).verifyOtp('nobody@example.com', code))
-  for (const { status, body, headers } of answers) {
+  const responses = []
+  for (let attempt = 0; attempt < 8; attempt++) responses.push(await unbound(app).verifyOtp('anna@example.com', wrongCode(code)))
+  responses.push(await unbound(app).verifyOtp('anna@example.com', code))
+  responses.push(await unbound(app).verifyOtp('nobody@example.com', code))
+  for (const { status, body, headers } of responses) {
     t.equal(status, 401)
-    t.same(body, answers[0]!.body)
-    t.same(Object.keys(headers), Object.keys(answers[0]!.headers))
+    t.same(body, responses[0]!.body)
+    t.same(Object.keys(headers), Object.keys(responses[0]!.headers))
     t.notOk('attemptsRemaining' in body)
   }
-  t.same(failures(app), { day: 5, consecutive: 5 }, 'what was not compared is not counted')
-  t.equal((await anna.verifyOtp('anna@example.com', code)).status, 200, 'the owner, who carries the id, is not held up')
+  t.same(failures(app), { day: 5, consecutive: 5 }, 'attempts that were not compared are not counted')
+  t.equal((await anna.verifyOtp('anna@example.com', code)).status, 200, 'the owner has the request ID and can log in')
 })
 
-t.test('guesses at an address without a live challenge charge nobody', async (t) => {
+t.test('attempts for an email without an active challenge are not counted', async (t) => {
   const app = await buildApp(t)
-  for (let guess = 0; guess < 100; guess++) t.equal((await unbound(app).verifyOtp('anna@example.com', '123456')).status, 401)
+  for (let attempt = 0; attempt < 100; attempt++) t.equal((await unbound(app).verifyOtp('anna@example.com', '123456')).status, 401)
   t.equal(app.client.prepare('select count(*) from otp_counters').pluck().get(), 0)
 })
 
-t.test('a stranger who knows the address spoils nothing that the owner holds', async (t) => {
+t.test('an attacker who knows the email cannot make the owner\'s code fail', async (t) => {
   const app = await buildApp(t)
   const owner = app.browser()
   await owner.requestOtp('anna@example.com')
@@ -171,7 +171,7 @@ t.test('a stranger who knows the address spoils nothing that the owner holds', a
   t.equal((await owner.verifyOtp('anna@example.com', code)).status, 200)
 })
 
-t.test('a new code does not reset the count of failures: five wrong, resend, five wrong are ten', async (t) => {
+t.test('a new code does not reset the failures: five wrong attempts, a new code and five more are ten failures', async (t) => {
   const app = await buildApp(t)
   const anna = app.browser()
   await anna.requestOtp('anna@example.com')
@@ -183,7 +183,7 @@ t.test('a new code does not reset the count of failures: five wrong, resend, fiv
   t.same(failures(app), { day: 10, consecutive: 10 })
 })
 
-t.test('a success clears the failures in a row and leaves those of the day', async (t) => {
+t.test('a login resets the consecutive failures and keeps the failures of the day', async (t) => {
   const app = await buildApp(t)
   const anna = app.browser()
   await anna.requestOtp('anna@example.com')
@@ -192,45 +192,45 @@ t.test('a success clears the failures in a row and leaves those of the day', asy
   t.same(failures(app), { day: 3, consecutive: 0 })
 })
 
-t.test('past the failure budget codes are long, short ones already mailed work from their own browser alone', async (t) => {
+t.test('after the failure limit, new codes are long, and short codes that were already sent work only with their request ID', async (t) => {
   const app = await buildApp(t)
-  await spendFailureBudget(app, 'anna@example.com', 15)
+  await addFailures(app, 'anna@example.com', 15)
   const owner = app.browser('203.0.113.77')
   await owner.requestOtp('anna@example.com')
   const short = app.codeFor('anna@example.com')
   app.clock.advance(60)
-  const guesser = app.browser('203.0.114.1')
-  await guesser.requestOtp('anna@example.com')
-  await fail(app, guesser, 'anna@example.com', 5)
+  const attacker = app.browser('203.0.114.1')
+  await attacker.requestOtp('anna@example.com')
+  await fail(app, attacker, 'anna@example.com', 5)
   t.match(app.events.filter(({ type }) => type === 'failure-limit.reached'), { length: 1 })
 
-  t.equal((await unbound(app).verifyOtp('anna@example.com', short)).status, 401, 'an unbound short guess is not compared any more')
+  t.equal((await unbound(app).verifyOtp('anna@example.com', short)).status, 401, 'an unbound attempt with a short code is not compared any more')
   t.same(failures(app), { day: 20, consecutive: 20 })
   app.clock.advance(3600 - 60)
   const laptop = app.browser('203.0.115.1')
   const requested = await laptop.requestOtp('anna@example.com')
   t.equal(requested.body.code_length, 13)
   t.match(app.codeFor('anna@example.com'), LONG_CODE)
-  t.equal((await unbound(app).verifyOtp('anna@example.com', app.codeFor('anna@example.com'))).status, 200, 'a long code works unbound')
+  t.equal((await unbound(app).verifyOtp('anna@example.com', app.codeFor('anna@example.com'))).status, 200, 'a long code works in an unbound attempt')
 })
 
-t.test('a short code mailed before the escalation still opens from its own browser', async (t) => {
+t.test('a short code that was sent before the failure limit still works in its own browser', async (t) => {
   const app = await buildApp(t, { failureLimits: { perDay: 5 } })
   const owner = app.browser()
   await owner.requestOtp('anna@example.com')
   const short = app.codeFor('anna@example.com')
   app.clock.advance(60)
-  const guesser = app.browser('203.0.114.1')
-  await guesser.requestOtp('anna@example.com')
-  await fail(app, guesser, 'anna@example.com', 5)
+  const attacker = app.browser('203.0.114.1')
+  await attacker.requestOtp('anna@example.com')
+  await fail(app, attacker, 'anna@example.com', 5)
   app.clock.advance(60)
-  const long = await guesser.requestOtp('anna@example.com')
+  const long = await attacker.requestOtp('anna@example.com')
   t.equal(long.body.code_length, 13)
-  t.equal((await guesser.verifyOtp('anna@example.com', app.codeFor('anna@example.com').toLowerCase())).status, 200, 'as people type it')
+  t.equal((await attacker.verifyOtp('anna@example.com', app.codeFor('anna@example.com').toLowerCase())).status, 200, 'in lowercase')
   t.equal((await owner.verifyOtp('anna@example.com', short)).status, 200)
 })
 
-t.test('escalation ends with its day, and the failures in a row lapse after thirty days', async (t) => {
+t.test('the daily failure limit ends with its day, and the consecutive failures expire after thirty days', async (t) => {
   const app = await buildApp(t, { failureLimits: { perDay: 5, consecutive: 6 } })
   const stranger = app.browser('203.0.114.1')
   await stranger.requestOtp('anna@example.com')
@@ -239,22 +239,22 @@ t.test('escalation ends with its day, and the failures in a row lapse after thir
   t.equal((await stranger.requestOtp('anna@example.com')).body.code_length, 6)
   await fail(app, stranger, 'anna@example.com', 1)
   app.clock.advance(2 * DAY)
-  t.equal((await stranger.requestOtp('anna@example.com')).body.code_length, 13, 'six in a row')
+  t.equal((await stranger.requestOtp('anna@example.com')).body.code_length, 13, 'six consecutive failures')
   app.clock.advance(28 * DAY)
   t.equal((await stranger.requestOtp('anna@example.com')).body.code_length, 6)
 })
 
-t.test('unknown addresses escalate by the same rules', async (t) => {
+t.test('the failure limit and long codes apply to unknown emails, too', async (t) => {
   const app = await buildApp(t, { autoCreateUser: false, failureLimits: { perDay: 5 } })
   const stranger = app.browser('203.0.114.1')
   await stranger.requestOtp('nobody@example.com')
-  for (let guess = 0; guess < 5; guess++) await stranger.verifyOtp('nobody@example.com', '123456')
+  for (let attempt = 0; attempt < 5; attempt++) await stranger.verifyOtp('nobody@example.com', '123456')
   app.clock.advance(60)
   t.equal((await stranger.requestOtp('nobody@example.com')).body.code_length, 13)
   t.match(await stranger.verifyOtp('nobody@example.com', '0123456789ABC'), { status: 401, body: { attemptsRemaining: 4 } })
 })
 
-t.test('a browser that has logged in keeps short codes, under a failure budget of its own', async (t) => {
+t.test('a remembered browser keeps short codes and has its own failure limit', async (t) => {
   const app = await buildApp(t, { failureLimits: { perDay: 5 } })
   const owner = app.browser()
   await owner.login('anna@example.com', app.codeFor)
@@ -268,28 +268,28 @@ t.test('a browser that has logged in keeps short codes, under a failure budget o
 
   await fail(app, owner, 'anna@example.com', 5)
   app.clock.advance(60)
-  t.equal((await owner.requestOtp('anna@example.com')).body.code_length, 13, 'its own failures count for it')
+  t.equal((await owner.requestOtp('anna@example.com')).body.code_length, 13, 'the browser has reached its own limit')
   t.equal((await owner.verifyOtp('anna@example.com', app.codeFor('anna@example.com'))).status, 200)
 })
 
-t.test('guesses bound to a device\'s request charge the device even if its cookie is left out', async (t) => {
+t.test('attempts with the request ID of a remembered browser count for that browser, even without its cookie', async (t) => {
   const app = await buildApp(t, { failureLimits: { perDay: 5 } })
   const owner = app.browser()
   await owner.login('anna@example.com', app.codeFor)
   const { body: { request_id: id } } = await owner.requestOtp('anna@example.com')
   const thief = app.browser('203.0.114.1')
-  for (let guess = 0; guess < 5; guess++) {
+  for (let attempt = 0; attempt < 5; attempt++) {
     await thief.verifyOtp('anna@example.com', wrongCode(app.codeFor('anna@example.com')), { request_id: id })
   }
   app.clock.advance(60)
   t.equal((await owner.requestOtp('anna@example.com')).body.code_length, 13)
 })
 
-t.test('a right code ends the device\'s failures in a row, too', async (t) => {
+t.test('the right code also resets the consecutive failures of a remembered browser', async (t) => {
   const app = await buildApp(t, { failureLimits: { perDay: 100, consecutive: 4 }, otpLength: 7 })
   const owner = app.browser()
   await owner.login('anna@example.com', app.codeFor)
-  // The third would be the seventh failure in a row, and its code a long one.
+  // Without the reset, four consecutive failures would make the next code long.
   for (let login = 0; login < 3; login++) {
     app.clock.advance(60)
     t.equal((await owner.requestOtp('anna@example.com')).body.code_length, 7)
@@ -298,7 +298,7 @@ t.test('a right code ends the device\'s failures in a row, too', async (t) => {
   }
 })
 
-t.test('onFailureLimit "refuse" sends no more codes until the window ends', async (t) => {
+t.test('with onFailureLimit "refuse", no more codes are sent until the window ends', async (t) => {
   const app = await buildApp(t, { failureLimits: { perDay: 5 }, onFailureLimit: 'refuse' })
   const stranger = app.browser('203.0.114.1')
   await stranger.requestOtp('anna@example.com')
@@ -310,7 +310,7 @@ t.test('onFailureLimit "refuse" sends no more codes until the window ends', asyn
   t.equal((await app.browser().requestOtp('anna@example.com')).body.code_length, 6)
 })
 
-t.test('where the new session fails the browser keeps the one that it has', async (t) => {
+t.test('if the new session cannot be created, the browser keeps the session that it has', async (t) => {
   let fails = false
   const { browser, codeFor, clock } = await buildApp(t, { getAdditionalClaims: () => { if (fails) throw new Error('no claims'); return {} } })
   const anna = browser()
@@ -324,7 +324,7 @@ t.test('where the new session fails the browser keeps the one that it has', asyn
   t.equal((await anna.refresh()).status, 200)
 })
 
-t.test('an id that has ended or was used counts as none: a newer code opens, and nothing is told of the old request', async (t) => {
+t.test('an expired or used request ID is ignored: a newer code works, and the response reveals nothing about the old request', async (t) => {
   for (const end of ['expired', 'used'] as const) {
     const { browser, codeFor, clock } = await buildApp(t)
     const { request_id: id } = (await browser().requestOtp('anna@example.com')).body
@@ -337,7 +337,7 @@ t.test('an id that has ended or was used counts as none: a newer code opens, and
   }
 })
 
-t.test('a second click with the older code charges nobody while a newer request is alive', async (t) => {
+t.test('a second use of the older code is not counted as a failure while a newer request is active', async (t) => {
   const app = await buildApp(t)
   const { browser, codeFor, clock } = app
   const anna = browser()
@@ -352,7 +352,7 @@ t.test('a second click with the older code charges nobody while a newer request 
   t.equal(failures(app), undefined)
 })
 
-t.test('what a device fails counts for strangers, too: a stolen one buys them no more guesses', async (t) => {
+t.test('failures of a remembered browser count for the email, too, so a stolen device cookie adds no attempts', async (t) => {
   const app = await buildApp(t, { failureLimits: { perDay: 5 } })
   const owner = app.browser()
   await owner.login('anna@example.com', app.codeFor)

@@ -4,7 +4,7 @@ import type { Counter, Session } from '../../../src/storage/contract.ts'
 import type { Answer, Browser } from '../browser.ts'
 import { visitor, type Target } from '../target.ts'
 
-/** One threat, tried on whatever target. */
+/** One attack, which can run against any target. */
 export type Attack = (t: Test, target: Target) => Promise<void>
 
 const counterKeys = createCounterKeys('otp_auth')
@@ -17,15 +17,15 @@ export const sendsTo = async ({ store }: Target, email: string): Promise<Counter
 
 let addresses = 0
 
-/** An address that nobody has used before, with budgets of its own. */
+/** An email that no test has used before, so it has its own limits. */
 export const freshAddress = (): string => `person-${++addresses}@example.com`
 
-/** Runs `act` so many times at once. */
+/** Runs `act` that many times in parallel. */
 export async function atOnce<T> (times: number, act: (position: number) => Promise<T>): Promise<T[]> {
   return await Promise.all(Array.from({ length: times }, (_, position) => act(position)))
 }
 
-/** Runs `act` so many times, `width` of them at once. */
+/** Runs `act` that many times, at most `width` of them in parallel. */
 export async function inTurns (times: number, width: number, act: (position: number) => Promise<void>): Promise<void> {
   let next = 0
   await atOnce(width, async () => {
@@ -33,7 +33,7 @@ export async function inTurns (times: number, width: number, act: (position: num
   })
 }
 
-/** A browser that asked for a code, and the code as it was mailed. */
+/** A browser that requested a code, and the code from the email. */
 export interface Asked {
   browser: Browser
   email: string
@@ -41,7 +41,7 @@ export interface Asked {
   code: string
 }
 
-/** For each address a browser of its own asks for a code; no more of them at once than the target is to bear. */
+/** Requests a code for each email, each in its own browser. At most `sizes.parallel` requests run in parallel. */
 export async function askForCodes (target: Target, addresses: readonly string[]): Promise<Asked[]> {
   const asked: Array<Omit<Asked, 'code'>> = []
   await inTurns(addresses.length, target.sizes.parallel, async (n) => {
@@ -57,12 +57,12 @@ export async function askForCode (target: Target, email = freshAddress()): Promi
   return (await askForCodes(target, [email]))[0]!
 }
 
-/** Enters the right code in the browser that asked for it. @returns the access token */
+/** Enters the right code in the browser that requested it. @returns the access token */
 export async function enterCode ({ browser, email, code }: Asked): Promise<string> {
   return expect200(await browser.verifyOtp(email, code)).body.access_token
 }
 
-/** So many codes, none of them one of `right`. */
+/** That many codes, none of which is in `right`. */
 export function wrongCodes (amount: number, ...right: string[]): string[] {
   const codes: string[] = []
   for (let number = 0; codes.length < amount; number += 4_111) {
@@ -73,11 +73,11 @@ export function wrongCodes (amount: number, ...right: string[]): string[] {
 }
 
 export function expect200 (answer: Answer): Answer {
-  if (answer.status !== 200) throw new Error(`answered ${answer.status}: ${JSON.stringify(answer.body)}`)
+  if (answer.status !== 200) throw new Error(`the response was ${answer.status}: ${JSON.stringify(answer.body)}`)
   return answer
 }
 
-/** How many answers there were of each kind: the status, and the code of an error. */
+/** Counts the responses of each kind. A kind is the status and, for an error, its code. */
 export function tally (answers: readonly Answer[]): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const { status, body } of answers) {
@@ -87,7 +87,7 @@ export function tally (answers: readonly Answer[]): Record<string, number> {
   return counts
 }
 
-/** What an access token says of its session, for a look at the database. */
+/** The session and the user of an access token, to find them in the database. */
 export function readToken (token: string): { sessionId: string, userId: string } {
   const { sid, sub } = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString())
   return { sessionId: sid, userId: sub }

@@ -6,14 +6,14 @@ import { Browser } from '../browser.ts'
 
 const REFRESH = '__Host-refresh_token'
 
-/** The same refresh cookie in another tab, at the nth server. */
+/** Another tab with the same refresh cookie, at the nth server. */
 function tab (target: Target, { ip, cookies }: Browser, server: number): Browser {
   const other = new Browser(target.server(server), ip)
   other.cookies.set(REFRESH, cookies.get(REFRESH)!)
   return other
 }
 
-/** Many tabs refresh one token at once, and all again after the grace: one step each time, and nobody is logged out. */
+/** Many tabs refresh one token in parallel, and again after the grace period. Each time it is rotated once, and nobody is logged out. */
 export const parallelRefreshes: Attack = async (t, target) => {
   const size = target.sizes.parallel / 2
   const asked = await askForCode(target)
@@ -22,20 +22,20 @@ export const parallelRefreshes: Attack = async (t, target) => {
   for (const step of [1, 2]) {
     const answers = await Promise.all(tabs.map((one) => one.refresh()))
     t.same(tally(answers), { 200: size })
-    t.equal((await sessionOf(target, loginToken)).seq, step, 'the session advanced by one')
+    t.equal((await sessionOf(target, loginToken)).seq, step, 'the token was rotated once')
     t.same(tally(await Promise.all(answers.map(({ body }, n) => visitor(target, n).get('/me', body.access_token)))), { 200: size })
 
-    // The cookie that each tab was given still refreshes, at another server, within the grace and after it.
+    // The cookie that each tab received still works, at another server, during the grace period and after it.
     tabs = await atOnce(size, async (n) => tab(target, tabs[n]!, n + 1))
     t.same(tally(await Promise.all(tabs.map((one) => one.refresh()))), { 200: size })
     t.equal((await sessionOf(target, loginToken)).seq, step)
     await target.advance(31)
   }
-  t.match(await asked.browser.refresh(), { status: 401 }, 'the first token, two steps old, is a stolen one')
+  t.match(await asked.browser.refresh(), { status: 401 }, 'the first token was rotated twice, so it counts as reused')
   t.match(await tabs[0]!.refresh(), { status: 401 })
 }
 
-/** A logout beats refreshes in flight: whatever they were given, nothing works afterwards. */
+/** A logout wins against refreshes in flight: no token that they returned works afterwards. */
 export const logoutRacingRefresh: Attack = async (t, target) => {
   const { rounds } = target.sizes
   const logins = await askForCodes(target, Array.from({ length: rounds }, freshAddress))
@@ -46,7 +46,7 @@ export const logoutRacingRefresh: Attack = async (t, target) => {
     const asked = logins[round]!
     tokens.push(await enterCode(asked))
     const tabs = await atOnce(4, async (n) => tab(target, asked.browser, n + round))
-    // Each round the logout starts at another place among the refreshes.
+    // In each round the logout has another position among the refreshes.
     const inTurn = tabs.map((one) => one.refresh)
     inTurn.splice(round % 5, 0, asked.browser.logout)
     const answers = await Promise.all(inTurn.map((send) => send()))
@@ -62,7 +62,7 @@ export const logoutRacingRefresh: Attack = async (t, target) => {
   t.same(tally(await Promise.all(cookies.map((one) => one.refresh()))), { '401 OTP_AUTH_INVALID_REFRESH_TOKEN': 4 * rounds })
 }
 
-/** A logout at one server ends the access token at every other at once. */
+/** After a logout at one server, every other server refuses the access token at once. */
 export const logoutElsewhere: Attack = async (t, target) => {
   const asked = await askForCode(target)
   const token = await enterCode(asked)
@@ -73,23 +73,23 @@ export const logoutElsewhere: Attack = async (t, target) => {
 }
 
 /**
- * Many first sign-ins of one address at once, each with a code of its own: one user, and every session lives. Five
- * addresses, for a race is not lost every time. Needs {@link manyCodes}.
+ * Many parallel first logins with one email, each with its own code, create one user, and every session works. It tries five
+ * emails, because a race does not show every time. Needs {@link manyCodes}.
  */
-export const firstSignIns: Attack = async (t, target) => {
+export const firstLogins: Attack = async (t, target) => {
   const size = target.sizes.parallel / 2
   for (let round = 0; round < 5; round++) {
     const email = freshAddress()
     const asked = await askForCodes(target, Array<string>(size).fill(email))
     const answers = await Promise.all(asked.map(({ browser, code }) => browser.verifyOtp(email, code)))
-    t.same(tally(answers), { 200: size }, 'everybody is in')
+    t.same(tally(answers), { 200: size }, 'every login works')
     t.equal(await target.store.countUsers(email), 1, 'one user')
     const known = await Promise.all(answers.map(({ body }, n) => visitor(target, n).get('/me', body.access_token)))
-    t.same(tally(known), { 200: size }, 'every session lives')
+    t.same(tally(known), { 200: size }, 'every session works')
     t.equal(new Set(known.map(({ body }) => body.id)).size, 1)
-    t.same(tally(await Promise.all(asked.map(({ browser }) => browser.refresh()))), { 200: size }, 'and can be refreshed')
+    t.same(tally(await Promise.all(asked.map(({ browser }) => browser.refresh()))), { 200: size }, 'every session can be refreshed')
   }
 }
 
-/** Options under which a hundred codes for one address are alive at once. */
+/** Options that allow a hundred valid codes for one email at the same time. */
 export const manyCodes = { otpRateLimitSeconds: 0, otpLength: 8, sendLimits: { perHour: 100, perDay: 100 } }

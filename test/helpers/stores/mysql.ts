@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/mysql2'
 import { createPool } from 'mysql2/promise'
-import { drizzleStorage, sessions, users } from '../../../src/storage/drizzle/mysql.ts'
+import { drizzleStorage, sessions, users } from '../../../src/storage/drizzle/mysql/adapter.ts'
 import type { SpecOf, Store } from '../stores.ts'
 
 export async function openStore ({ url, timeout }: SpecOf<'mysql'>): Promise<Store> {

@@ -1,12 +1,12 @@
 import { eq } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
-import { drizzleStorage, sessions, users } from '../../../src/storage/drizzle/pg.ts'
+import { drizzleStorage, sessions, users } from '../../../src/storage/drizzle/pg/adapter.ts'
 import type { SpecOf, Store } from '../stores.ts'
 
 export async function openStore ({ url, timeout }: SpecOf<'pg'>): Promise<Store> {
   const pool = new pg.Pool({ connectionString: url, max: 10 })
-  // A connection that breaks while nobody uses it is an event of the pool, which ends a process that does not listen.
+  // If an idle connection breaks, the pool emits an error. Without a listener, the error would end the process.
   pool.on('error', () => {})
   const db = drizzle({ client: pool })
   return {

@@ -1,14 +1,14 @@
 import { setImmediate } from 'node:timers/promises'
 import { count, eq } from 'drizzle-orm'
 import { STORAGE_VERBS } from '../../../src/storage/unavailable.ts'
-import { drizzleStorage, sessions, users } from '../../../src/storage/drizzle/sqlite.ts'
+import { drizzleStorage, sessions, users } from '../../../src/storage/drizzle/sqlite/adapter.ts'
 import type { OtpAuthStorage } from '../../../src/storage/contract.ts'
 import { openDatabase } from '../app.ts'
 import type { SpecOf, Store } from '../stores.ts'
 
 export async function openStore ({ file }: SpecOf<'sqlite'>): Promise<Store> {
   const { client, db } = openDatabase(file)
-  // With WAL it costs no integrity, and the races are not to be slowed down by the disk.
+  // With WAL this is safe, and the disk does not slow down the races.
   client.pragma('synchronous = NORMAL')
   return {
     storage: inTurns(drizzleStorage(db)),
@@ -19,8 +19,8 @@ export async function openStore ({ file }: SpecOf<'sqlite'>): Promise<Store> {
 }
 
 /**
- * The same storage, each of whose verbs waits for a turn of its own, as over a network. Without it a synchronous driver
- * would run a whole request in one go, and requests within one process would never race.
+ * The same storage, in which each call first waits for the next turn of the event loop, as over a network. Otherwise a
+ * synchronous driver would run a whole request at once, and requests in one process would never race.
  */
 function inTurns (storage: OtpAuthStorage): OtpAuthStorage {
   const verbs = storage as unknown as Record<string, (input: unknown) => unknown>

@@ -1,20 +1,20 @@
 import { dirname, join, sep } from 'node:path'
 import ts from 'typescript'
 
-/** Parsed files, kept for the next program: Fastify's and Drizzle's types take longer to read than to check. */
+/** Parsed files, kept for the next program, because the types of Fastify and Drizzle take longer to read than to check. */
 const parsed = new Map<string, ts.SourceFile | undefined>()
 
 export interface Compiled {
   program: ts.Program
-  /** What the compiler says, one line each; `[]` where all is well. */
+  /** The errors of the compiler, one line each. */
   errors: string[]
-  /** Writes the JavaScript of one source beside it and gives its path. */
+  /** Writes the JavaScript of one source beside it. @returns its path */
   emit (source: string): string
 }
 
 /**
- * Compiles a consumer as `tsc -p` does, but for the declarations of other packages, which are not ours to check. Those of
- * ours are checked, unlike with `skipLibCheck`: a type that cannot be resolved there would be an `any` to every host.
+ * Compiles a consumer as `tsc -p` does, but does not check the declarations of other packages. Our own declarations are checked,
+ * unlike with `skipLibCheck`: a type that cannot be resolved there would be an `any` in every application.
  */
 export function compile (folder: string): Compiled {
   const file = join(folder, 'tsconfig.json')

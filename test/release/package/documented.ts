@@ -1,34 +1,34 @@
 import ts from 'typescript'
 
-/** Interfaces of which each property is an option: documented, and with its default where it may be left out. */
+/** Interfaces whose properties are options. Each must be documented and, if it is optional, must have its default. */
 const optionTypes = new Set([
   'OtpAuthOptions', 'SendLimits', 'FailureLimits', 'CookieOptions', 'RateLimit', 'RateLimitOptions', 'DrizzleStorageOptions',
   'MongodbStorageOptions', 'OtpAuthClientOptions'
 ])
 
-/** Declarations that a host reads. */
+/** Declarations that a user of the package reads. */
 const ours = new RegExp('/fastify-otp-auth/dist/((augmentations|types/\\w+|options/types|client/(client|types)|conformance/index|' +
-  'storage/(contract|mongodb/adapter|drizzle/(sqlite|pg|mysql)))\\.d\\.ts)$')
+  'storage/(contract|mongodb/adapter|drizzle/(sqlite|pg|mysql)/adapter))\\.d\\.ts)$')
 
 /**
- * What an editor would say nothing of: options and methods of this package without a comment in its declarations, options
- * without their default, exported functions.
+ * Finds everything that an editor would show without an explanation: options, methods and exported functions without a comment
+ * in the declarations, and optional options without their default.
  */
 export function undocumented (program: ts.Program): string[] {
   const checker = program.getTypeChecker()
   const missing: string[] = []
 
-  function look (node: ts.Node, owner: string): void {
+  function check (node: ts.Node, owner: string): void {
     if (ts.isInterfaceDeclaration(node)) {
-      node.members.forEach((member) => lookAtMember(member, node.name.text))
+      node.members.forEach((member) => checkMember(member, node.name.text))
     } else if (ts.isFunctionDeclaration(node) && ts.getCombinedModifierFlags(node) & ts.ModifierFlags.Export) {
       if (comment(node) === '') missing.push(`${owner}: ${node.name!.text}`)
     } else if (ts.isModuleDeclaration(node) || ts.isModuleBlock(node)) {
-      ts.forEachChild(node, (child) => look(child, owner))
+      ts.forEachChild(node, (child) => check(child, owner))
     }
   }
 
-  function lookAtMember (member: ts.TypeElement, owner: string): void {
+  function checkMember (member: ts.TypeElement, owner: string): void {
     const symbol = checker.getSymbolAtLocation(member.name!)
     const name = `${owner}.${symbol?.name}`
     const isMethod = ts.isMethodSignature(member) && !/^(SQLite|Postgres|MySql)Database$/.test(owner)
@@ -45,7 +45,7 @@ export function undocumented (program: ts.Program): string[] {
 
   for (const source of program.getSourceFiles()) {
     const [, file] = ours.exec(source.fileName) ?? []
-    if (file !== undefined) source.statements.forEach((statement) => look(statement, file))
+    if (file !== undefined) source.statements.forEach((statement) => check(statement, file))
   }
   return missing
 }

@@ -15,10 +15,10 @@ export interface Manifest extends Record<'dependencies' | 'peerDependencies' | '
 
 export const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest
 
-/** What a consumer of ours installs by itself, for its own code. */
+/** Packages that a consumer installs for its own code. */
 const consumersOwn = ['@fastify/type-provider-typebox', '@types/better-sqlite3', '@types/node', 'ioredis', 'fastify-type-provider-zod', 'zod']
 
-/** The package as `npm publish` would send it, in a folder that is gone after the test. */
+/** The package as `npm publish` would publish it, in a folder that is removed after the test. */
 export class Packed {
   readonly folder = mkdtempSync(join(tmpdir(), 'otp-auth-package-'))
   readonly tarball: string
@@ -31,11 +31,11 @@ export class Packed {
   }
 
   /**
-   * A project in which the tarball is installed. It is unpacked, not linked, so that it finds what stands beside it and
-   * nothing else: what package.json says, and the consumer's own packages. Those are links to ours. `npm install --offline`
-   * would need every one of them in npm's cache, and would compile better-sqlite3 anew.
+   * Creates a project with the tarball installed. The tarball is unpacked and not linked, so it finds only the packages beside
+   * it: those in its package.json, and those of the consumer. They are links to our node_modules. `npm install --offline` would
+   * need all of them in npm's cache, and would compile better-sqlite3 again.
    *
-   * @param aliases packages under another name than ours, such as `{ mongodb: 'mongodb-6' }`
+   * @param aliases packages that have another name in our node_modules, such as `{ mongodb: 'mongodb-6' }`
    */
   install (name: string, aliases: Record<string, string> = {}): string {
     const project = join(this.folder, name)

@@ -4,20 +4,20 @@ import { text } from 'node:stream/consumers'
 import { ownEnvironment } from '../../helpers/environment.ts'
 
 /**
- * Starts a consumer's server in a process of its own and logs in: request, code, verify, guarded route.
+ * Starts the server of a consumer in a separate process and logs in: request, code, verify, guarded route.
  *
- * @returns what the guarded route answers, without a token and with one
+ * @returns the responses of the guarded route, without a token and with one
  */
 export async function signIn (program: string, { path = process.execPath, execArgv = [] as string[] } = {}) {
   const server = fork(program, { execPath: path, execArgv, env: ownEnvironment(), stdio: ['ignore', 'inherit', 'pipe', 'ipc'] })
   const ended = once(server, 'exit')
-  const complaints = text(server.stderr!)
-  const told = async () => {
-    const [message] = await Promise.race([once(server, 'message'), ended.then(async () => { throw new Error(await complaints) })])
+  const errorOutput = text(server.stderr!)
+  const nextMessage = async () => {
+    const [message] = await Promise.race([once(server, 'message'), ended.then(async () => { throw new Error(await errorOutput) })])
     return message as { port: number, code: string }
   }
   try {
-    const url = `http://127.0.0.1:${(await told()).port}`
+    const url = `http://127.0.0.1:${(await nextMessage()).port}`
     const post = async (route: string, body: object) => {
       const headers = { 'content-type': 'application/json' }
       const response = await fetch(`${url}/auth/${route}`, { method: 'POST', headers, body: JSON.stringify(body) })
@@ -29,10 +29,10 @@ export async function signIn (program: string, { path = process.execPath, execAr
     }
 
     const email = 'anna@example.com'
-    const mail = told()
+    const sent = nextMessage()
     const { request_id: requestId } = await post('request-otp', { email })
-    const { access_token: token } = await post('verify-otp', { email, code: (await mail).code, request_id: requestId })
-    return { stranger: await me({}), user: await me({ authorization: `Bearer ${token}` }), complaints: () => complaints }
+    const { access_token: token } = await post('verify-otp', { email, code: (await sent).code, request_id: requestId })
+    return { stranger: await me({}), user: await me({ authorization: `Bearer ${token}` }), errorOutput: () => errorOutput }
   } finally {
     server.disconnect()
     await ended

@@ -2,21 +2,21 @@ import { headerOf, type Shot, type WireAnswer } from './wire.ts'
 import type { Dice } from './dice.ts'
 import { ROUTE_HEADER, UNVERIFIED, type FuzzApp } from './app.ts'
 
-/** Some of them share a mailbox, some get no mail, some cannot be delivered to. */
+/** Some of them share a mailbox, some are not allowed, and some refuse emails. */
 const ADDRESSES = [
   ...Array.from({ length: 40 }, (_, n) => `user-${n}@fuzz.example`), ...Array.from({ length: 8 }, (_, n) => `user-1+tag${n}@fuzz.example`),
   ...Array.from({ length: 6 }, (_, n) => `bounce-${n}@fuzz.example`), ...Array.from({ length: 4 }, (_, n) => `banned-${n}@fuzz.example`),
   'anna.dot@gmail.com', 'a.nnadot@gmail.com', 'annadot@googlemail.com', 'jörg@bücher.example', 'user@xn--bcher-kva.example', UNVERIFIED
 ]
 
-/** A client with an address of its own, in the middle of whatever it is doing: what it holds makes its next request a likely one. */
+/** A client with its own IP address and its state so far, which makes its next request a likely one. */
 export interface Actor {
   email: string
   ip: string
   cookies: Map<string, string>
   requestId?: string
   accessToken?: string
-  /** The newest, and those before it. */
+  /** The newest last, after some earlier ones. */
   refreshTokens: string[]
 }
 
@@ -27,12 +27,12 @@ export function createActor (dice: Dice): Actor {
   return { email: dice.pick(ADDRESSES), ip, cookies: new Map(), refreshTokens: [] }
 }
 
-/** What a shot is made of before anything is done to it. */
+/** A request before it is changed. */
 export interface Plan extends Omit<Shot, 'body' | 'spoil'> {
   json?: Record<string, unknown>
 }
 
-/** The next thing that this client might well do: most of it is right, the rest nearly so. */
+/** A likely next request of this client. Most of it is right, and the rest is almost right. */
 export function plan (dice: Dice, actor: Actor, { codes, tokens }: FuzzApp): Plan {
   const { email, requestId, refreshTokens, cookies } = actor
   const headers: Plan['headers'] = [['host', 'localhost'], ['x-forwarded-for', actor.ip]]
@@ -59,7 +59,7 @@ export function plan (dice: Dice, actor: Actor, { codes, tokens }: FuzzApp): Pla
   ])()
 }
 
-/** Keeps what a browser, or an application on a phone, keeps of an answer. */
+/** Keeps the parts of a response that a browser or a mobile app keeps. */
 export function learn (actor: Actor, answer: WireAnswer, { secrets }: FuzzApp): void {
   for (const [name, line] of answer.headers) {
     if (name !== 'set-cookie') continue
@@ -72,7 +72,7 @@ export function learn (actor: Actor, answer: WireAnswer, { secrets }: FuzzApp): 
   const { request_id: requestId, access_token: accessToken, refresh_token: refreshToken } = JSON.parse(answer.body)
   for (const secret of [requestId, accessToken, refreshToken]) secrets.remember(secret)
   actor.requestId = requestId ?? actor.requestId
-  // A client that has logged out may still try the old ones.
+  // A client that has logged out can still try its old tokens.
   actor.accessToken = accessToken ?? actor.accessToken
   if (refreshToken !== undefined) actor.refreshTokens = [...actor.refreshTokens, refreshToken].slice(-4)
 }

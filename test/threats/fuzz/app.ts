@@ -5,21 +5,21 @@ import { deriveKeys } from '../../../src/core/key-derivation.ts'
 import { networkOf } from '../../../src/core/network.ts'
 import { createCounterKeys } from '../../../src/core/counter-keys.ts'
 import otpAuth from '../../../src/index.ts'
-import { drizzleStorage, users } from '../../../src/storage/drizzle/sqlite.ts'
+import { drizzleStorage, users } from '../../../src/storage/drizzle/sqlite/adapter.ts'
 import { createClock, openDatabase } from '../../helpers/app.ts'
 import { createSecrets } from './secrets.ts'
 
 const SECRET = 'a secret of the tests, of 32 bytes or more'
 export const DEVICE_COOKIE = '__Host-otp_device'
-/** Tells which route answered: of bytes that are hardly a request nobody else could say. */
-export const ROUTE_HEADER = 'x-answered-by'
+/** Names the route that responded. With malformed bytes, the client cannot tell from what it sent. */
+export const ROUTE_HEADER = 'x-route'
 
-/** Its owner never proves it. */
+/** A user that is never verified. */
 export const UNVERIFIED = 'unverified@fuzz.example'
 
 export type FuzzApp = Awaited<ReturnType<typeof startApp>>
 
-/** The application that is fuzzed, on a real port, and everything that it did as its host sees it. */
+/** The application under test, on a real port, and a record of everything that it did. */
 export async function startApp (seed: number) {
   const { client, db } = openDatabase()
   const clock = createClock()
@@ -30,13 +30,13 @@ export async function startApp (seed: number) {
   const codes = new Map<string, string>()
   const made = new Map<string, number>()
   const did = { requested: 0, mailed: 0, bounced: 0, issued: 0 }
-  /** The rows that what was accepted explains. */
+  /** The rows that the accepted requests explain. */
   const explained = { emailHashes: new Set<string>(), counters: new Set<string>(), users: new Set<string>([UNVERIFIED]) }
   let drawn = 0
-  // The same codes and ids for the same seed.
+  // The same seed gives the same codes and IDs.
   const bytes = (size: number) => createHash('sha512').update(`${seed}/${drawn++}`).digest().subarray(0, size)
 
-  // Fastify's own line for a request quotes it, and so what two spoilt headers have run together to.
+  // Fastify's log line for a request contains its URL and host. In malformed bytes, both can contain parts of other headers.
   const serializers = { req: ({ method }: { method: string }) => ({ method }) }
   const app = Fastify({ trustProxy: true, logger: { level: 'info', base: null, stream: secrets.log, serializers } })
   app.addHook('onClose', async () => { client.close() })
@@ -99,13 +99,13 @@ export async function startApp (seed: number) {
     secrets,
     did,
     explained,
-    /** Of a session of a user who is not verified: once renewed it lives for a while. */
+    /** The access token of a user who is not verified. It expires, so it has to be renewed. */
     tokens,
     async renewTokens (): Promise<void> {
       tokens.unverified = (await app.otpAuth.issueTokens(unverified)).accessToken
       did.issued++
     },
-    /** How often a route answered with a status, read by anybody or not. */
+    /** How often a route responded with a status, whether or not the response was read. */
     made: (route: string, status: number) => made.get(`${route} ${status}`) ?? 0
   }
 }

@@ -6,20 +6,20 @@ import { toShot } from './mutations.ts'
 import { headerOf, openWire, type Shot, type WireAnswer } from './wire.ts'
 
 export interface Findings {
-  /** Each with the request that led to it. */
+  /** Each fault includes the request that caused it. */
   faults: string[]
-  /** How many answers of which kind there were, e.g. `/auth/refresh 401`. */
+  /** The number of responses of each kind, such as `/auth/refresh 401`. */
   answers: Map<string, number>
 }
 
-/** So many clients are about at a time; each that leaves is followed by another, from another network. */
+/** The number of clients at a time. A client that leaves is replaced by one from another network. */
 const CLIENTS = 24
 const AT_ONCE = 6
 const ENOUGH_FAULTS = 20
 
 /**
- * Sends `requests` generated requests to an application of its own, some of them at once, and looks at every answer and
- * at what is left behind. The same seed sends the same requests, as long as those sent at once are answered alike.
+ * Sends `requests` generated requests to a new application, some of them in parallel, and checks every response and the data
+ * at the end. The same seed sends the same requests, unless parallel requests get other responses.
  */
 export async function fuzz ({ seed, requests }: { seed: number, requests: number }): Promise<Findings> {
   const dice = createDice(seed)
@@ -31,7 +31,7 @@ export async function fuzz ({ seed, requests }: { seed: number, requests: number
   process.on('unhandledRejection', stray).on('uncaughtException', stray)
 
   function look (shot: Shot, answers: readonly WireAnswer[]): void {
-    if (answers.length === 0 && shot.spoil === undefined) findings.faults.push(`no answer: ${describe(shot)}`)
+    if (answers.length === 0 && shot.spoil === undefined) findings.faults.push(`no response: ${describe(shot)}`)
     for (const answer of answers) {
       const kind = `${headerOf(answer, ROUTE_HEADER) ?? 'no request'} ${answer.status}`
       findings.answers.set(kind, (findings.answers.get(kind) ?? 0) + 1)
@@ -46,7 +46,7 @@ export async function fuzz ({ seed, requests }: { seed: number, requests: number
     const clients = Array.from({ length: CLIENTS }, () => createActor(dice))
     let sent = 0
     while (sent < requests && findings.faults.length < ENOUGH_FAULTS) {
-      // Mostly seconds; now and then what ends cool-downs, access tokens, budgets or sessions.
+      // Mostly seconds. Sometimes long enough to end cooldowns, access tokens, limits or sessions.
       app.clock.advance(dice.weighted([[800, 1], [180, 15], [16, 70], [3, 1_000], [1, 20_000]]) * (dice.chance(1) ? 20 : 1))
       if (dice.chance(5)) await app.renewTokens()
       const volley = Array.from({ length: Math.min(1 + dice.below(AT_ONCE), requests - sent) }, () => {
@@ -73,5 +73,5 @@ export async function fuzz ({ seed, requests }: { seed: number, requests: number
 
 function describe ({ body, spoil, ...shot }: Shot): string {
   const head = JSON.stringify({ ...shot, headers: shot.headers.map(([name, value]) => `${name}: ${value.slice(0, 200)}`) })
-  return `${head} ${body?.toString('latin1').slice(0, 500)}${spoil === undefined ? '' : ` spoilt by ${String(spoil)}`}`
+  return `${head} ${body?.toString('latin1').slice(0, 500)}${spoil === undefined ? '' : ` changed by ${String(spoil)}`}`
 }

@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { seededNumbers } from '../../helpers/random.ts'
 
-/** Choices that are the same for the same seed. */
+/** Random choices. The same seed gives the same choices. */
 export interface Dice {
-  /** A whole number from 0 to below `max`. */
+  /** An integer from 0 to `max - 1`. */
   below (max: number): number
   chance (percent: number): boolean
   pick<T> (list: readonly T[]): T
-  /** One of the choices, as often as its weight says. */
+  /** One of the choices. Its probability is proportional to its weight. */
   weighted<T> (choices: ReadonlyArray<readonly [weight: number, choice: T]>): T
 }
 
@@ -24,7 +24,7 @@ export function createDice (seed: number): Dice {
   }
 }
 
-/** Odd values to be picked from, made once: shrinking is of no use where the server remembers what came before. */
+/** Unusual values to pick from, created once. Shrinking would not help, because the server remembers earlier requests. */
 export interface OddValues {
   json: readonly unknown[]
   texts: readonly string[]

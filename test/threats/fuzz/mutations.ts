@@ -4,7 +4,7 @@ import { DEVICE_COOKIE } from './app.ts'
 import type { Dice, OddValues } from './dice.ts'
 import type { Shot } from './wire.ts'
 
-/** Turns a plan into what is sent: every other one as it is, the others with up to three things done to them. */
+/** Turns a plan into the request to send. Half of the plans are sent unchanged, and the others get up to three changes. */
 export function toShot (dice: Dice, odd: OddValues, plan: Plan): Shot {
   const { json, ...rest } = plan
   const body = json === undefined ? undefined : Buffer.from(JSON.stringify(json))
@@ -21,7 +21,7 @@ export function toShot (dice: Dice, odd: OddValues, plan: Plan): Shot {
       [11, () => { shot.spoil = spoil(dice, odd) }]
     ])()
   }
-  // What is no whole request by its method or its framing goes out on a connection of its own.
+  // If the method or the framing makes the request incomplete, it gets its own connection.
   const framing = /^(content-length|transfer-encoding|connection|expect|upgrade)$/
   if (!/^[A-Z]+$/.test(shot.method) || shot.headers.some(([name]) => framing.test(name))) shot.spoil ??= (bytes) => bytes
   return shot
@@ -86,7 +86,7 @@ function mutateHeaders (dice: Dice, odd: OddValues, shot: Shot): void {
     [3, () => replace('host', dice.pick(HOSTS))],
     [4, () => replace('x-forwarded-for', dice.pick(FORWARDED))],
     [2, () => shot.headers.push(['x-forwarded-host', dice.pick(HOSTS)], ['x-forwarded-proto', dice.pick(['https', 'x', ''])])],
-    // Twice the same, or the second one odd.
+    // A header twice, the second time with the same or an unusual value.
     [4, () => {
       const [name, value] = dice.pick(shot.headers.length > 0 ? shot.headers : [['x-filler', '']])
       shot.headers.push([name, dice.chance(50) ? value : printable(dice.pick(odd.texts))])
@@ -105,7 +105,7 @@ function mutateHeaders (dice: Dice, odd: OddValues, shot: Shot): void {
 
 const printable = (text: string) => text.replace(/[^\x20-\x7e\x80-\xff]/g, '?')
 
-/** What a token, or the value of a cookie, may be turned into. */
+/** Changes a token or the value of a cookie. */
 function mutateToken (dice: Dice, odd: OddValues, token: string): string {
   const at = dice.below(token.length + 1)
   return dice.weighted<() => string>([
@@ -135,7 +135,7 @@ function mutateCredentials (dice: Dice, odd: OddValues, shot: Shot): void {
     [1, () => replace('cookie', dice.pick([';', '=', '=;=', `${DEVICE_COOKIE}`, `${DEVICE_COOKIE}=`, `${DEVICE_COOKIE}=....`, '; '.repeat(500)]))],
     [1, () => replace('cookie', printable(dice.pick(odd.texts)))],
     [5, () => replace('authorization', `Bearer ${mutateToken(dice, odd, bearer)}`)],
-    // One kind of token in the place of another.
+    // One kind of token instead of another.
     [2, () => replace('authorization', `Bearer ${value}`)],
     [2, () => replace('cookie', `__Host-refresh_token=${bearer}`)],
     [2, () => replace('authorization', dice.pick(['Bearer', 'Bearer ', 'bearer  x', 'Basic eDp4', '', ' ', `Basic ${bearer}`, `BEARER ${bearer}`, `Bearer\t${bearer}`]))]
@@ -151,7 +151,7 @@ function mutateTarget (dice: Dice, odd: OddValues, shot: Shot): void {
   ])
 }
 
-/** Something to do to the bytes at last. The dice are thrown now, so that what is sent at once stays in order. */
+/** A change to the final bytes. All random choices are made now, so that parallel requests do not change their order. */
 function spoil (dice: Dice, odd: OddValues): (bytes: Buffer) => Buffer {
   const share = dice.below(1000) / 1000
   const junk = Buffer.from(dice.pick(odd.bytes))
@@ -168,7 +168,7 @@ function spoil (dice: Dice, odd: OddValues): (bytes: Buffer) => Buffer {
     (bytes) => edit(bytes, (text) => text.replace('HTTP/1.1', ['HTTP/1.0', 'HTTP/0.9', 'HTTP/2.0', 'HTTP/9.9', 'HTTP', ''][junk[0]! % 6]!)),
     (bytes) => edit(bytes, (text) => text.replace(/content-length: \d+/, `content-length: ${junk[0]}`)),
     (bytes) => edit(bytes, (text) => text.replace('\r\nconnection: close', '\r\ntransfer-encoding: chunked\r\nconnection: close')),
-    // Several requests at once on one connection, of which the last one closes it.
+    // Several requests on one connection. The last one closes it.
     (bytes) => Buffer.concat([edit(bytes, (text) => text.replace('\r\nconnection: close', '')), bytes])
   ])
 }

@@ -1,6 +1,6 @@
 /**
- * Fuzzes an application over real sockets: `npm run fuzz`, `npm run fuzz -- 50000` for more requests to each seed, and
- * `npm run fuzz -- 20000 7` for a seed that found something.
+ * Fuzzes an application over real sockets: `npm run fuzz`, `npm run fuzz -- 50000` for more requests with each seed, and
+ * `npm run fuzz -- 20000 7` to repeat a seed that found something.
  */
 import { randomInt } from 'node:crypto'
 import { fuzz } from './campaign.ts'

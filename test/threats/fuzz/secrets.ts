@@ -1,16 +1,16 @@
 import { Writable } from 'node:stream'
 
-/** Addresses, tokens, cookies and ids stand as one word, whatever is around them; codes also within one. */
+/** Emails, tokens, cookies and IDs are whole words. Codes can also be part of a word. */
 const WORDS = /[\w+@-][\w.+@-]*[\w+@-]/g
 const NUMBERS = /(?<![\d.])\d{6,}(?!\d)/g
 
 /**
- * The secrets of a run, and the log in which none of them may stand. There are ten thousands of them: the log is read
- * once, by words, where `helpers/log.ts` searches it anew for each.
+ * The secrets of a run, and the log, which must contain none of them. There are tens of thousands of secrets, so the log is
+ * split into words once. `helpers/log.ts` searches the whole log for each secret.
  */
 export function createSecrets () {
   const secrets = new Set<string>()
-  /** Each word with the line in which it came first. */
+  /** Each word, with the first line that contains it. */
   const logged = new Map<string, string>()
   const log = new Writable({
     write (chunk, _encoding, done) {
@@ -26,7 +26,7 @@ export function createSecrets () {
     remember (secret: string | undefined): void {
       if (secret !== undefined && secret.length >= 6) secrets.add(secret)
     },
-    /** The lines that hold a secret. */
+    /** The lines that contain a secret. */
     leaks: (): string[] => [...secrets].flatMap((secret) => logged.get(secret) ?? [])
   }
 }

@@ -1,20 +1,20 @@
 import { connect, type Socket } from 'node:net'
 
-/** A request as it goes out: whatever stands here is sent, whether a client would or not. */
+/** A request as it is sent, even if no real client would send it. */
 export interface Shot {
   method: string
   target: string
   headers: Array<[name: string, value: string]>
   body?: Buffer | undefined
-  /** Chunked, rather than with its length. */
+  /** Sent in chunks instead of with a length. */
   chunked?: boolean
-  /** What is done to the bytes at last. Such a request may be no request, or half of one. */
+  /** Changes the final bytes. The result can be an incomplete request, or none. */
   spoil?: (bytes: Buffer) => Buffer
 }
 
 export interface WireAnswer {
   status: number
-  /** Names in lower case, in the order in which they came. */
+  /** Names in lower case, in the order of the response. */
   headers: ReadonlyArray<readonly [name: string, value: string]>
   body: string
 }
@@ -39,7 +39,7 @@ function inChunks (body: Buffer): Buffer {
   return Buffer.concat([...framed, Buffer.from('0\r\n\r\n')])
 }
 
-/** The whole answers at the beginning of what came, without those that announce another (1xx). */
+/** The complete responses at the start of the bytes, without interim ones (1xx). */
 function parseAnswers (bytes: Buffer, withoutBodies: boolean): WireAnswer[] {
   const answers: WireAnswer[] = []
   let from = 0
@@ -57,18 +57,18 @@ function parseAnswers (bytes: Buffer, withoutBodies: boolean): WireAnswer[] {
   }
 }
 
-/** How long a connection may be silent until we have said all: half a request would wait for the other half. */
+/** Milliseconds of silence after which a connection is closed. The server would wait for the rest of an incomplete request. */
 const SILENCE = 50
-/** How long a whole request may take before it counts as never answered, in milliseconds. */
+/** Milliseconds after which a complete request counts as having no response. */
 const PATIENCE = 20_000
 
 export interface Wire {
-  /** All answers to what was sent: one, or none or several where the bytes are spoilt. */
+  /** All responses: one, or any number if the bytes were changed. */
   send (shot: Shot): Promise<readonly WireAnswer[]>
   close (): void
 }
 
-/** Sends over real sockets, byte by byte what it is told; whole requests share connections. */
+/** Sends exactly these bytes over real sockets. Complete requests share connections. */
 export function openWire (port: number): Wire {
   const idle: Socket[] = []
 
@@ -78,7 +78,7 @@ export function openWire (port: number): Wire {
       let timer: NodeJS.Timeout
       function wait (): void {
         clearTimeout(timer)
-        // Spoken to the end, the server closes; what it then still leaves open is closed here.
+        // The server closes a connection that is done. Connections that it leaves open are closed here.
         timer = isSpoilt ? setTimeout(hangUp, SILENCE) : setTimeout(finish, PATIENCE)
       }
       function hangUp (): void {
@@ -89,7 +89,7 @@ export function openWire (port: number): Wire {
         clearTimeout(timer)
         socket.removeAllListeners('data').removeAllListeners('close')
         const answers = parseAnswers(received, isHead)
-        // What Node could not read is answered without this header, and the connection closed.
+        // If Node cannot read a request, its response lacks this header and it closes the connection.
         const staysOpen = !isSpoilt && answers.length === 1 && headerOf(answers[0]!, 'connection') === 'keep-alive'
         if (staysOpen && !socket.destroyed) idle.push(socket)
         else socket.destroy()
@@ -109,7 +109,7 @@ export function openWire (port: number): Wire {
   async function open (): Promise<Socket> {
     const socket = connect(port, '127.0.0.1')
     socket.setNoDelay()
-    // A reset is a way to close; the answers that came before it count.
+    // A reset also ends the connection. The responses before it count.
     socket.on('error', () => {})
     await new Promise((resolve) => { socket.once('connect', resolve).once('close', resolve) })
     return socket

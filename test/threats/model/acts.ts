@@ -2,7 +2,7 @@ import type { Device } from './state.ts'
 import { accessOf, refreshOf, type Observed, type Run, type Visitor } from './run.ts'
 import type { Crash } from './world.ts'
 
-/** One of those known so far, counted back from the newest, and round; nothing where there are none. */
+/** One of the known values: `back` counts back from the newest, and starts again after the oldest. Undefined if the list is empty. */
 const pick = (known: readonly string[], back: number) => known.at(-1 - back % known.length)
 
 type Carried = 'cookie' | 'none' | 'planted' | number
@@ -11,14 +11,14 @@ const REQUEST = '__Host-otp_request'
 const REFRESH = '__Host-refresh_token'
 const PLANTED = 'planted_planted_planted'.slice(0, 22)
 
-/** What a request carries as its id, and what that is to the server. */
+/** The request ID that a request carries: the field for the body, and the ID that the server reads. */
 function carry (run: Run, { browser }: Visitor, which: Carried): { field: { request_id?: string }, id: string | null } {
   if (which === 'none') browser.cookies.delete(REQUEST)
   const given = which === 'planted' ? PLANTED : typeof which === 'number' ? pick(run.ids, which) : undefined
   return { field: given === undefined ? {} : { request_id: given }, id: given ?? browser.cookies.get(REQUEST) ?? null }
 }
 
-/** Refresh tokens come with the cookie, or in the body. */
+/** The refresh token that a request carries, in the cookie or in the body, and its claims. */
 function presentRefresh (run: Run, { browser }: Visitor, which: 'cookie' | 'none' | number) {
   if (which === 'none') browser.cookies.delete(REFRESH)
   const given = typeof which === 'number' ? pick(run.refreshTokens, which) : undefined
@@ -37,7 +37,7 @@ interface Asking {
   address: number
   place: number
   carried: Carried
-  mailer: 'works' | 'rejects' | 'hangs'
+  provider: 'works' | 'rejects' | 'hangs'
   crash: Crash | null
 }
 
@@ -46,16 +46,16 @@ export async function askForCode (run: Run, input: Asking): Promise<void> {
   const email = run.addresses[input.address]!
   const { ip, network } = run.places[input.place]!
   const { field, id } = carry(run, who, input.carried)
-  run.world.mailer = input.mailer
+  run.world.provider = input.provider
   const { seen } = await run.send(who, { method: 'POST', url: '/auth/request-otp', remoteAddress: ip, payload: { email, ...field } },
     input.crash, (model, { id: made, code }) =>
-      model.request({ address: email, device: who.device, network, carried: id, mailer: input.mailer, made: { id: made, code } }))
+      model.request({ address: email, device: who.device, network, carried: id, provider: input.provider, made: { id: made, code } }))
   if (seen.status === 200) run.ids.push(seen['request_id'] as string)
 }
 
 export type Typed = 'wrong' | 'wrong and long' | 'odd' | number
 
-interface Guessing {
+interface Entering {
   visitor: number
   address: number
   code: Typed
@@ -63,16 +63,16 @@ interface Guessing {
   crash: Crash | null
 }
 
-/** Codes that were mailed, counted back from the newest, or ones that were not. */
+/** A code that was sent, counted back from the newest, or one that was not sent. */
 function typed (run: Run, address: string, which: Typed): string {
-  const mailed = run.codesOf(address)
-  const isNew = (code: string) => !mailed.includes(code)
+  const sentCodes = run.codesOf(address)
+  const isNew = (code: string) => !sentCodes.includes(code)
   if (which === 'odd') return '1234567'
   if (which === 'wrong and long') return '0123456789ABC'
-  return (typeof which === 'number' ? pick(mailed, which) : undefined) ?? ['111111', '222222', '333333'].find(isNew)!
+  return (typeof which === 'number' ? pick(sentCodes, which) : undefined) ?? ['111111', '222222', '333333'].find(isNew)!
 }
 
-export async function enterCode (run: Run, input: Guessing): Promise<void> {
+export async function enterCode (run: Run, input: Entering): Promise<void> {
   const who = run.visitors[input.visitor]!
   const email = run.addresses[input.address]!
   const { field, id } = carry(run, who, input.carried)
@@ -87,27 +87,27 @@ export async function enterCode (run: Run, input: Guessing): Promise<void> {
   who.device = { id: observed.device, addresses: [email, ...others], until: run.world.now + 180 * 86_400_000 } satisfies Device
 }
 
-export async function guessWrongly (run: Run, input: Asking & { times: number }): Promise<void> {
+export async function enterWrongCodes (run: Run, input: Asking & { times: number }): Promise<void> {
   await askForCode(run, { ...input, crash: null })
   for (let time = 0; time < input.times; time++) await enterCode(run, { ...input, code: 'wrong', crash: null })
 }
 
-export async function logIn (run: Run, input: Omit<Asking & Guessing, 'code' | 'mailer' | 'carried' | 'crash'>): Promise<void> {
-  await askForCode(run, { ...input, carried: 'cookie', mailer: 'works', crash: null })
+export async function logIn (run: Run, input: Omit<Asking & Entering, 'code' | 'provider' | 'carried' | 'crash'>): Promise<void> {
+  await askForCode(run, { ...input, carried: 'cookie', provider: 'works', crash: null })
   await enterCode(run, { ...input, carried: 'cookie', code: 0, crash: null })
 }
 
-export async function askWhileMailerIsDown (run: Run, input: Asking & { times: number }): Promise<void> {
-  for (let time = 0; time < input.times; time++) await askForCode(run, { ...input, mailer: 'rejects', crash: null })
+export async function askWhileProviderIsDown (run: Run, input: Asking & { times: number }): Promise<void> {
+  for (let time = 0; time < input.times; time++) await askForCode(run, { ...input, provider: 'rejects', crash: null })
 }
 
-/** A login whose process dies somewhere on the way, to an account that somebody else may have made before. */
+/** A login during which the process dies. An attacker may have created the account before. */
 export async function dieAtLogin (run: Run, input: Parameters<typeof logIn>[1] & { isPrepared: boolean, crash: Crash }): Promise<void> {
   if (input.isPrepared) {
     await prepareAccount(run, input)
     await wait(run, { seconds: 1 })
   }
-  await askForCode(run, { ...input, carried: 'cookie', mailer: 'works', crash: null })
+  await askForCode(run, { ...input, carried: 'cookie', provider: 'works', crash: null })
   await enterCode(run, { ...input, carried: 'cookie', code: 0 })
   await lookAtAccount(run, input)
 }
@@ -136,7 +136,7 @@ function authorization (bearer: string | undefined): Record<string, string> {
   return bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }
 }
 
-/** Somebody makes an account for an address that is not theirs, by whatever other way in the host has, and a session on it. */
+/** An attacker creates an account and a session for an email of somebody else, through another feature of the application. */
 export async function prepareAccount (run: Run, input: { address: number }): Promise<void> {
   const email = run.addresses[input.address]!
   const { app, storage } = run.world
@@ -174,7 +174,7 @@ export async function wait (run: Run, input: { seconds: number }): Promise<void>
   run.world.now += input.seconds * 1000
 }
 
-/** What is over is gone, and nobody notices. */
+/** Cleanup removes what has expired, and no response changes. */
 export async function cleanUp (run: Run): Promise<void> {
   await run.world.app.otpAuth.cleanup()
 }

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import {
-  askForCode, askWhileMailerIsDown, ban, cleanUp, dieAtLogin, enterCode, guessWrongly, logIn, logOut, lookAtAccount, openPage,
+  askForCode, askWhileProviderIsDown, ban, cleanUp, dieAtLogin, enterCode, enterWrongCodes, logIn, logOut, lookAtAccount, openPage,
   prepareAccount, refresh, wait, type Typed
 } from './acts.ts'
 import type { Run } from './run.ts'
 
-/** One step of a sequence. Which of the things known so far it takes is a number, counted back from the newest. */
+/** One step of a sequence. It picks known tokens and codes by a number, counted back from the newest. */
 type Act<Input> = (run: Run, input: Input) => Promise<void>
 
 class Step<Input> implements fc.AsyncCommand<Run, Run> {
@@ -30,13 +30,13 @@ const step = <Input> (name: string, input: fc.Arbitrary<Input>, act: Act<Input>,
 
 const one = <T> (value: T) => fc.constant(value)
 
-/** The same ones come again and again, for a limit is reached by those alone. */
+/** The same values come again and again, because only repeated values reach a limit. */
 const visitor = fc.oneof({ weight: 3, arbitrary: one(0) }, { weight: 2, arbitrary: fc.nat(2) })
 const place = fc.oneof({ weight: 1, arbitrary: one(0) }, { weight: 2, arbitrary: fc.nat(5) })
 const address = fc.oneof({ weight: 4, arbitrary: one(0) }, { weight: 1, arbitrary: fc.nat(2) })
 const death = fc.record({ at: fc.integer({ min: 1, max: 9 }), tookEffect: fc.boolean() })
 const crash = fc.oneof({ weight: 7, arbitrary: one(null) }, { weight: 1, arbitrary: death })
-/** Of the request ids: what the cookie holds, none at all, one that nobody made, or one of those handed out. */
+/** The request ID: the one in the cookie, none, one that the server did not create, or one of the known ones. */
 const carried = fc.oneof(
   { weight: 5, arbitrary: one('cookie' as const) },
   { weight: 1, arbitrary: fc.constantFrom('none' as const, 'planted' as const) },
@@ -48,7 +48,7 @@ const asking = {
   address,
   place,
   carried,
-  mailer: fc.oneof({ weight: 8, arbitrary: one('works' as const) }, { weight: 1, arbitrary: fc.constantFrom('rejects' as const, 'hangs' as const) }),
+  provider: fc.oneof({ weight: 8, arbitrary: one('works' as const) }, { weight: 1, arbitrary: fc.constantFrom('rejects' as const, 'hangs' as const) }),
   crash
 }
 /** Mostly the newest code, or a wrong one. */
@@ -58,7 +58,7 @@ const code = fc.oneof(
   { weight: 3, arbitrary: one<Typed>('wrong') },
   { weight: 1, arbitrary: fc.constantFrom<Typed[]>('wrong and long', 'odd') }
 )
-const guessing = { visitor, address, carried, code, crash }
+const entering = { visitor, address, carried, code, crash }
 const MINUTE = 60
 const DAY = 86_400
 const seconds = fc.oneof({ weight: 7, arbitrary: one(MINUTE) }, {
@@ -72,11 +72,11 @@ const hasLoggedIn = ({ accessTokens }: Run) => accessTokens.length > 0
 
 const weighted: Array<[number, fc.Arbitrary<Step<any>>]> = [
   [6, step('ask for a code', fc.record(asking), askForCode)],
-  [5, step('enter a code', fc.record(guessing), enterCode)],
-  [3, step('ask and guess wrongly', fc.record({ ...asking, times: fc.integer({ min: 2, max: 4 }) }), guessWrongly)],
+  [5, step('enter a code', fc.record(entering), enterCode)],
+  [3, step('ask and enter wrong codes', fc.record({ ...asking, times: fc.integer({ min: 2, max: 4 }) }), enterWrongCodes)],
   [4, step('log in', fc.record({ visitor, address, place }), logIn)],
-  [1, step('die at the login', fc.record({ visitor, address, place, isPrepared: fc.boolean(), crash: death }), dieAtLogin)],
-  [1, step('ask while the mailer is down', fc.record({ ...asking, times: fc.integer({ min: 2, max: 4 }) }), askWhileMailerIsDown)],
+  [1, step('crash during a login', fc.record({ visitor, address, place, isPrepared: fc.boolean(), crash: death }), dieAtLogin)],
+  [1, step('ask while the email provider is down', fc.record({ ...asking, times: fc.integer({ min: 2, max: 4 }) }), askWhileProviderIsDown)],
   [7, step('refresh', fc.record({ visitor, token, crash }), refresh, hasLoggedIn)],
   [2, step('log out', fc.record({ visitor, token, bearer: fc.option(fc.nat(3)), crash }), logOut, hasLoggedIn)],
   [3, step('open a page', fc.record({ token: fc.nat(4), guard: fc.constantFrom('/me' as const, '/verified' as const) }), openPage, hasLoggedIn)],
@@ -87,5 +87,5 @@ const weighted: Array<[number, fc.Arbitrary<Step<any>>]> = [
   [1, step('clean up', fc.record({}), cleanUp)]
 ]
 
-/** Sequences of up to forty steps; long ones as often as short ones, for the limits lie deep. */
+/** Sequences of up to forty steps. Long ones are as frequent as short ones, because it takes many steps to reach a limit. */
 export const sequences = fc.commands([fc.oneof(...weighted.map(([weight, arbitrary]) => ({ weight, arbitrary })))], { maxCommands: 40, size: 'max' })

@@ -1,9 +1,9 @@
-/** Budgets and failure counts of the model, as the options say. Times are milliseconds. */
+/** The counters and failure counts of the model. Times are in milliseconds. */
 
 export const HOUR = 3_600_000
 export const DAY = 24 * HOUR
 
-/** A fixed window, which starts at its first event. */
+/** A fixed window that starts at its first event. */
 interface Window {
   from: number
   n: number
@@ -21,18 +21,18 @@ export interface Limits {
   long?: { length: number, limit: number }
 }
 
-/** How long each part still refuses; 0 where it does not. */
+/** How long each part still refuses events; 0 if it does not. */
 export interface Waits {
   cooldown: number
   short: number
   long: number
 }
 
-export type Budgets = Record<string, Counter>
+export type Counters = Record<string, Counter>
 
 const NEVER = -1e15
 
-export function waits (counters: Budgets, key: string, limits: Limits, now: number): Waits {
+export function waits (counters: Counters, key: string, limits: Limits, now: number): Waits {
   const { lastAt, short, long } = counters[key] ?? { lastAt: NEVER, short: { from: NEVER, n: 0 }, long: { from: NEVER, n: 0 } }
   const left = (window: Window, limit: Limits['short']) =>
     limit === undefined || window.n < limit.limit ? 0 : Math.max(0, window.from + limit.length - now)
@@ -47,8 +47,8 @@ export function longest ({ cooldown, short, long }: Waits): number {
   return Math.max(cooldown, short, long)
 }
 
-/** All of it or nothing. */
-export function take (counters: Budgets, key: string, limits: Limits, now: number): boolean {
+/** Counts an event in all parts, or in none if one of them refuses it. */
+export function count (counters: Counters, key: string, limits: Limits, now: number): boolean {
   if (longest(waits(counters, key, limits, now)) > 0) return false
   const before = counters[key]
   const next = (window: Window | undefined, length = DAY): Window =>
@@ -57,17 +57,17 @@ export function take (counters: Budgets, key: string, limits: Limits, now: numbe
   return true
 }
 
-export function giveBack (
-  counters: Budgets, key: string, takenAt: number, { cooldown, counts }: { cooldown: boolean, counts: boolean }
+export function release (
+  counters: Counters, key: string, countedAt: number, { cooldown, counts }: { cooldown: boolean, counts: boolean }
 ): void {
   const counter = counters[key]!
-  if (cooldown && counter.lastAt === takenAt) counter.lastAt = NEVER
+  if (cooldown && counter.lastAt === countedAt) counter.lastAt = NEVER
   if (counts) {
     for (const window of [counter.short, counter.long]) window.n = Math.max(0, window.n - 1)
   }
 }
 
-/** Guesses that were compared and did not fit. */
+/** Attempts that were compared and were wrong. */
 export interface Failures {
   lastAt: number
   day: Window
@@ -85,9 +85,9 @@ export function fail (all: Record<string, Failures>, key: string, now: number): 
   }
 }
 
-/** How long new codes stay long. */
-export function failureWait (failures: Failures | undefined, counter: { perDay: number, consecutive: number }, now: number): number {
+/** How long new codes still have 13 characters. */
+export function failureWait (failures: Failures | undefined, limits: { perDay: number, consecutive: number }, now: number): number {
   if (failures === undefined) return 0
   const { lastAt, day, consecutive } = failures
-  return Math.max(0, day.n >= counter.perDay ? day.from + DAY - now : 0, consecutive >= counter.consecutive ? lastAt + LAPSE - now : 0)
+  return Math.max(0, day.n >= limits.perDay ? day.from + DAY - now : 0, consecutive >= limits.consecutive ? lastAt + LAPSE - now : 0)
 }

@@ -1,39 +1,39 @@
 /**
- * The flows once more, as the README and the threat model tell them: plain objects, one caller at a time, no database, and nothing
- * from `src`. What the plugin answers is compared with what this answers.
+ * A second implementation of the use cases, written from the README and the threat model: plain objects, one caller at a time, no
+ * database, and nothing from `src`. The responses of the plugin are compared with those of this model.
  */
-import { DAY, fail, failureWait, giveBack, longest, take, waits, type Limits } from './counts.ts'
+import { DAY, fail, failureWait, release, longest, count, waits, type Limits } from './counts.ts'
 import { done, refused, wrong } from './answers.ts'
 import {
-  LONG, SHORT, expiry, fromNetwork, fromReserve, refunds, settings, toDevice, toMailbox, tries, unboundAttempts
+  LONG, SHORT, expiry, fromNetwork, fromReserve, refunds, settings, toDevice, toMailbox, attemptLimit, unboundAttempts
 } from './settings.ts'
 import { Sessions } from './sessions.ts'
-import type { Challenge, Device, Foretold, Refresh } from './state.ts'
+import type { Challenge, Device, Expected, Refresh } from './state.ts'
 
-/** Mails are counted by mailbox: without the tag. */
+/** Emails are counted by mailbox, which is the email without the tag. */
 const mailboxOf = (address: string) => address.replace(/\+[^@]*/, '')
 
 export class Model extends Sessions {
-  request ({ address, device, network, carried, mailer, made }: {
+  request ({ address, device, network, carried, provider, made }: {
     address: string
     device: Device | null
     network: string
     carried: string | null
-    mailer: 'works' | 'rejects' | 'hangs'
-    /** What the plugin drew at random, if it got so far. */
+    provider: 'works' | 'rejects' | 'hangs'
+    /** The random values of the plugin, if it got that far. */
     made: { id: string, code: string | null }
-  }): Foretold {
+  }): Expected {
     const { state, now } = this
     const own = this.#known(device, address)
     const deviceKey = own === null ? null : `${own} ${address}`
     const length = failureWait(state.failures[deviceKey ?? address], settings.failureLimits, now) > 0 ? LONG : SHORT
-    const send = own === null ? this.#takeFromMailbox(address, network) : this.#takeFromDevice(address, own)
+    const send = own === null ? this.#countToMailbox(address, network) : this.#countToDevice(address, own)
     if (typeof send === 'number') {
       return refused(429, 'TOO_MANY_REQUESTS', { retryAfter: Math.max(1, Math.ceil(send / 1000)) })
     }
 
-    const isMailed = !state.banned.includes(address)
-    const newest = { text: isMailed ? made.code : null, length, until: now + expiry }
+    const isSent = !state.banned.includes(address)
+    const newest = { text: isSent ? made.code : null, length, until: now + expiry }
     const kept = state.challenges.find(({ id }) => id === carried)
     if (kept !== undefined && kept.address === address && this.#lives(kept)) {
       Object.assign(kept, { newest, before: kept.newest, attempts: 0, device: deviceKey })
@@ -47,57 +47,57 @@ export class Model extends Sessions {
     const answer = {
       request_id: challenge.id, expires_in: settings.otpExpiry, resend_after: settings.otpRateLimitSeconds, code_length: length
     }
-    if (!isMailed) return done(answer, ['+otp_request'])
+    if (!isSent) return done(answer, ['+otp_request'])
 
-    const mail = { to: address, length, isNewUser: state.users[address]?.isVerified !== true, until: newest.until }
-    this.hasMailed = true
+    const sent = { to: address, length, isNewUser: state.users[address]?.isVerified !== true, until: newest.until }
+    this.hasSent = true
     this.write(null)
-    if (mailer === 'works') return { ...done(answer, ['+otp_request']), mail }
-    if (mailer === 'rejects') {
+    if (provider === 'works') return { ...done(answer, ['+otp_request']), sent }
+    if (provider === 'rejects') {
       Object.assign(challenge, { newest: challenge.before ?? { ...newest, text: null, until: now }, before: null })
       this.write(null)
-      if (this.#take(`refunds ${mailboxOf(address)}`, refunds)) {
-        // A network keeps its time: it has asked, and is new to the mailbox no more.
-        for (const [position, key] of send.entries()) this.#giveBack(key, { cooldown: position === 0, counts: true })
+      if (this.#count(`refunds ${mailboxOf(address)}`, refunds)) {
+        // The counter of the network keeps its time, because the network is no longer new to the mailbox.
+        for (const [position, key] of send.entries()) this.#release(key, { cooldown: position === 0, counts: true })
       }
     } else {
-      this.#giveBack(send[0]!, { cooldown: true, counts: false })
+      this.#release(send[0]!, { cooldown: true, counts: false })
     }
-    return refused(503, 'DELIVERY_FAILED', { mail })
+    return refused(503, 'DELIVERY_FAILED', { sent })
   }
 
-  /** @returns the budgets that were taken from, or how long to wait */
-  #takeFromDevice (address: string, device: string): string[] | number {
+  /** @returns the keys that were counted, or how long to wait */
+  #countToDevice (address: string, device: string): string[] | number {
     const key = `device ${device} ${mailboxOf(address)}`
-    return this.#take(key, toDevice) ? [key] : longest(this.#waits(key, toDevice))
+    return this.#count(key, toDevice) ? [key] : longest(this.#waits(key, toDevice))
   }
 
-  #takeFromMailbox (address: string, network: string): string[] | number {
+  #countToMailbox (address: string, network: string): string[] | number {
     const mailbox = mailboxOf(address)
     const [all, own, reserve] = [`mailbox ${mailbox}`, `network ${network} ${mailbox}`, `reserve ${mailbox}`]
     const [ofAll, ofOwn] = [this.#waits(all, toMailbox), this.#waits(own, fromNetwork)]
-    if (longest(ofAll) === 0 && longest(ofOwn) === 0) return [this.#took(all, toMailbox), this.#took(own, fromNetwork)]
+    if (longest(ofAll) === 0 && longest(ofOwn) === 0) return [this.#counted(all, toMailbox), this.#counted(own, fromNetwork)]
     const isNew = this.#waits(own, { cooldown: DAY }).cooldown === 0
     if (ofAll.long > 0 && ofAll.cooldown === 0 && isNew && longest(this.#waits(reserve, fromReserve)) === 0) {
-      return [this.#took(reserve, fromReserve), this.#took(own, fromNetwork)]
+      return [this.#counted(reserve, fromReserve), this.#counted(own, fromNetwork)]
     }
     return longest(ofAll) > 0 ? longest(ofAll) : longest(ofOwn)
   }
 
   verify ({ address, code, carried, device, presented, made }: {
     address: string
-    /** As it is read: digits and capitals. */
+    /** The normalized code: digits and capital letters. */
     code: string
     carried: string | null
     device: Device | null
     presented: Refresh | null
     made: { sid: string }
-  }): Foretold {
+  }): Expected {
     const { state, now } = this
     const challenge = this.#open(address, code, carried)
     if ('status' in challenge) return challenge
-    this.#clearInARow(address)
-    if (challenge.device !== null) this.#clearInARow(challenge.device)
+    this.#resetConsecutive(address)
+    if (challenge.device !== null) this.#resetConsecutive(challenge.device)
     if (state.banned.includes(address)) return wrong()
 
     if (state.users[address] === undefined) this.write(state.users[address] = { isVerified: false })
@@ -114,27 +114,27 @@ export class Model extends Sessions {
     return done({ ...session, device: isSame ? device!.id : 'new' }, ['+refresh_token', '+otp_device', '-otp_request'])
   }
 
-  /** @returns the challenge that the code opened, or the answer where it opened none */
-  #open (address: string, code: string, carried: string | null): Challenge | Foretold {
+  /** @returns the challenge that the code belongs to, or the response if there is none */
+  #open (address: string, code: string, carried: string | null): Challenge | Expected {
     const { state, now } = this
     const bound = state.challenges.find((one) => one.id === carried && one.address === address && one.newest.until > now)
     if (bound !== undefined && !bound.isConsumed) {
-      if (bound.attempts >= tries) return refused(429, 'TOO_MANY_ATTEMPTS')
-      if (!this.#codesOf(bound).some(({ length }) => length === code.length)) return wrong(tries - bound.attempts)
+      if (bound.attempts >= attemptLimit) return refused(429, 'TOO_MANY_ATTEMPTS')
+      if (!this.#codesOf(bound).some(({ length }) => length === code.length)) return wrong(attemptLimit - bound.attempts)
       bound.attempts++
       if (this.#fits(bound, code)) return this.#consume(bound)
       this.write(null)
       this.#fail(address)
       if (bound.device !== null) this.#fail(bound.device)
-      return wrong(tries - bound.attempts)
+      return wrong(attemptLimit - bound.attempts)
     }
-    // A double click charges nobody.
+    // A double click does not count.
     if (bound !== undefined && [bound.newest, bound.before].some((one) => one?.text === code)) return wrong()
 
-    const live = state.challenges.filter((one) => one.address === address && this.#lives(one) && one.attempts < tries)
+    const live = state.challenges.filter((one) => one.address === address && this.#lives(one) && one.attempts < attemptLimit)
     if (!live.some((one) => this.#codesOf(one).some(({ length }) => length === code.length))) return wrong()
     if (code.length < LONG && failureWait(state.failures[address], settings.failureLimits, now) > 0) return wrong()
-    if (!this.#take(`unbound ${address}`, unboundAttempts)) return wrong()
+    if (!this.#count(`unbound ${address}`, unboundAttempts)) return wrong()
     const opened = live.find((one) => this.#fits(one, code))
     if (opened !== undefined) return this.#consume(opened)
     this.#fail(address)
@@ -147,19 +147,19 @@ export class Model extends Sessions {
   #codesOf = ({ newest, before }: Challenge) => [newest, ...(before === null ? [] : [before])].filter(({ until }) => until > this.now)
   #fits = (challenge: Challenge, code: string) => this.#codesOf(challenge).some(({ text }) => text === code)
   #waits = (key: string, limits: Limits) => waits(this.state.counters, key, limits, this.now)
-  #take = (key: string, limits: Limits) => this.write(take(this.state.counters, key, limits, this.now))
+  #count = (key: string, limits: Limits) => this.write(count(this.state.counters, key, limits, this.now))
   #fail = (key: string) => this.write(fail(this.state.failures, key, this.now))
   #consume = (challenge: Challenge) => this.write(Object.assign(challenge, { isConsumed: true }))
-  #took (key: string, limits: Limits): string {
-    this.#take(key, limits)
+  #counted (key: string, limits: Limits): string {
+    this.#count(key, limits)
     return key
   }
 
-  #giveBack (key: string, what: { cooldown: boolean, counts: boolean }): void {
-    this.write(giveBack(this.state.counters, key, this.now, what))
+  #release (key: string, what: { cooldown: boolean, counts: boolean }): void {
+    this.write(release(this.state.counters, key, this.now, what))
   }
 
-  #clearInARow (key: string): void {
+  #resetConsecutive (key: string): void {
     const failures = this.state.failures[key]
     if (failures !== undefined) this.write(failures.consecutive = 0)
   }

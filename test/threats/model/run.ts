@@ -4,15 +4,15 @@ import { START } from '../../helpers/app.ts'
 import { Browser, type Answer } from '../../helpers/browser.ts'
 import { claimsOf } from '../../helpers/jwt.ts'
 import { Model } from './model.ts'
-import { emptyState, type Access, type Device, type Foretold, type Refresh, type State } from './state.ts'
+import { emptyState, type Access, type Device, type Expected, type Refresh, type State } from './state.ts'
 import type { Crash, World } from './world.ts'
 
 let runs = 0
 
-/** Where so many states are possible already, no more processes die. */
+/** If this many states are possible already, no more processes die. */
 const MANY = 40
 
-/** A place that requests come from, and the network that it counts as. */
+/** An IP address that requests come from, and the network that it counts as. */
 export interface Place {
   ip: string
   network: string
@@ -23,14 +23,14 @@ export interface Visitor {
   device: Device | null
 }
 
-/** What the model answers, with what the plugin drew at random. */
-type Foretell = (model: Model, drawn: Observed) => Foretold
+/** The response of the model, given the random values of the plugin. */
+type Predict = (model: Model, drawn: Observed) => Expected
 
 /**
- * One sequence against one database: addresses and networks that no other sequence has, and what was handed out so far.
+ * One sequence against one database. It has its own emails and networks, and remembers all tokens and codes so far.
  *
- * Where a process died it is not known how far it came, so there are several states that the database may be in; what is
- * answered later rules some of them out. A difference is an answer that none of them foretells.
+ * If a process dies, nobody knows how far it got, so the database can be in one of several states. Later responses rule some
+ * of them out. A response that no possible state predicts is an error.
  */
 export class Run {
   readonly world: World
@@ -46,7 +46,7 @@ export class Run {
 
   constructor (world: World) {
     const run = ++runs
-    Object.assign(world, { now: START, mailer: 'works', emails: [] })
+    Object.assign(world, { now: START, provider: 'works', emails: [] })
     world.banned.clear()
     this.world = world
     this.addresses = [`anna-${run}@example.com`, `anna-${run}+shop@example.com`, `bert-${run}@example.com`]
@@ -62,76 +62,76 @@ export class Run {
     this.visitors = Array.from({ length: 3 }, () => ({ browser: new Browser(world.app, ''), device: null }))
   }
 
-  /** The codes that were mailed to an address, oldest first. */
+  /** The codes that were sent to an email, oldest first. */
   codesOf (address: string): string[] {
     const known = this.#codes.get(address) ?? []
     this.#codes.set(address, known)
     return known
   }
 
-  /** Something that the host sees or does, or that all do alike. @throws where no state foretells it */
-  look (seen: unknown, foretell: (model: Model) => unknown): void {
+  /** Compares something that the application sees or does. @throws if no state predicts it */
+  look (seen: unknown, predict: (model: Model) => unknown): void {
     this.#keep(seen, (state) => {
-      const foretold = foretell(new Model(state, this.world.now, () => {}))
-      return { foretold, states: isDeepStrictEqual(foretold, seen) ? [state] : [] }
+      const predicted = predict(new Model(state, this.world.now, () => {}))
+      return { predicted, states: isDeepStrictEqual(predicted, seen) ? [state] : [] }
     })
   }
 
-  /** Sends a request and compares the answer. @throws where no state foretells it */
-  async send (visitor: Visitor, request: InjectOptions, crash: Crash | null, foretell: Foretell): Promise<Observed> {
+  /** Sends a request and compares the response. @throws if no state predicts it */
+  async send (visitor: Visitor, request: InjectOptions, crash: Crash | null, predict: Predict): Promise<Observed> {
     const { world } = this
     world.emails = []
     const { result: answer, crashed } = await world.crashing(this.#states.length < MANY ? crash : null, () => visitor.browser.send(request))
-    const mail = world.emails[0]
-    if (mail !== undefined) this.codesOf(mail.email).push(mail.code)
-    const observed = observe(answer, visitor, this.#mailed(), mail?.code ?? null)
-    if (crashed) this.#crashed(observed, foretell)
+    const sent = world.emails[0]
+    if (sent !== undefined) this.codesOf(sent.email).push(sent.code)
+    const observed = observe(answer, visitor, this.#sentEmail(), sent?.code ?? null)
+    if (crashed) this.#crashed(observed, predict)
     else {
       this.#keep(observed.seen, (state) => {
-        const foretold = foretell(new Model(state, world.now, () => {}), observed)
-        return { foretold, states: isDeepStrictEqual(foretold, observed.seen) ? [state] : [] }
+        const predicted = predict(new Model(state, world.now, () => {}), observed)
+        return { predicted, states: isDeepStrictEqual(predicted, observed.seen) ? [state] : [] }
       })
     }
     return observed
   }
 
-  #mailed (): Foretold['mail'] {
+  #sentEmail (): Expected['sent'] {
     const { emails } = this.world
-    if (emails.length > 1) throw new Error('more than one mail')
-    const [mail] = emails
-    if (mail === undefined) return null
-    return { to: mail.email, length: mail.code.length, isNewUser: mail.isNewUser!, until: mail.expiresAt.getTime() }
+    if (emails.length > 1) throw new Error('more than one email was sent')
+    const [sent] = emails
+    if (sent === undefined) return null
+    return { to: sent.email, length: sent.code.length, isNewUser: sent.isNewUser!, until: sent.expiresAt.getTime() }
   }
 
-  /** The caller heard nothing, and the database holds what was written up to some point. */
-  #crashed (observed: Observed, foretell: Foretell): void {
-    const { status, cookies, mail } = observed.seen
-    if (status !== 503 || cookies.length > 0) throw new Error(`a process that died answered ${inspect(observed.seen)}`)
-    const hasMailed = mail !== null
+  /** The client got no response, and the database has all writes up to an unknown point. */
+  #crashed (observed: Observed, predict: Predict): void {
+    const { status, cookies, sent } = observed.seen
+    if (status !== 503 || cookies.length > 0) throw new Error(`a process that died responded with ${inspect(observed.seen)}`)
+    const hasSent = sent !== null
     const lost: Observed = { ...observed, id: `lost ${++this.#lost}`, sid: `lost ${this.#lost}` }
     this.#keep(observed.seen, (state) => {
-      const states = hasMailed ? [] : [structuredClone(state)]
-      const foretold = foretell(new Model(state, this.world.now, (mailed) => {
-        if (mailed === hasMailed) states.push(structuredClone(state))
+      const states = hasSent ? [] : [structuredClone(state)]
+      const predicted = predict(new Model(state, this.world.now, (wasSent) => {
+        if (wasSent === hasSent) states.push(structuredClone(state))
       }), lost)
-      return { foretold, states }
+      return { predicted, states }
     })
   }
 
-  #keep (seen: unknown, step: (state: State) => { foretold: unknown, states: State[] }): void {
+  #keep (seen: unknown, step: (state: State) => { predicted: unknown, states: State[] }): void {
     const tried = this.#states.map((state) => step(structuredClone(state)))
     const states = new Map(tried.flatMap(({ states }) => states).map((state) => [JSON.stringify(state), state]))
     if (states.size === 0) {
-      throw new Error(`foretold ${inspect(tried[0]!.foretold, { depth: 5 })}\nand seen ${inspect(seen, { depth: 5 })}` +
-        (tried.length > 1 ? `\n(the first of ${tried.length} states that the crashes before allow)` : ''))
+      throw new Error(`predicted: ${inspect(tried[0]!.predicted, { depth: 5 })}\nactual: ${inspect(seen, { depth: 5 })}` +
+        (tried.length > 1 ? `\n(the first of ${tried.length} states that earlier crashes allow)` : ''))
     }
     this.#states = [...states.values()]
   }
 }
 
 export interface Observed {
-  seen: Foretold
-  /** What the plugin drew at random. */
+  seen: Expected
+  /** The random values of the plugin. */
   id: string
   sid: string
   device: string
@@ -141,11 +141,11 @@ export interface Observed {
 
 const FIELDS = ['request_id', 'expires_in', 'resend_after', 'code_length', 'email', 'attemptsRemaining', 'retryAfter']
 
-/** An answer in the words of the model. */
+/** Translates a response into the form of the model. */
 function observe (
-  { status, body, headers, setCookies }: Answer, { browser, device: before }: Visitor, mail: Foretold['mail'], code: string | null
+  { status, body, headers, setCookies }: Answer, { browser, device: before }: Visitor, sent: Expected['sent'], code: string | null
 ): Observed {
-  const seen: Foretold = { status, cookies: setCookies.map(change), mail }
+  const seen: Expected = { status, cookies: setCookies.map(change), sent }
   if (status !== 200) seen.code = body.code
   for (const field of FIELDS) {
     if (body[field] !== undefined) seen[field] = body[field]

@@ -1,27 +1,27 @@
 import { done, refused } from './answers.ts'
 import { grace, settings } from './settings.ts'
-import type { Access, Foretold, Refresh, Session, State } from './state.ts'
+import type { Access, Expected, Refresh, Session, State } from './state.ts'
 
-/** What becomes of a login, in the model. */
+/** The sessions of the model. */
 export class Sessions {
   readonly state: State
   readonly now: number
-  readonly #wrote: (hasMailed: boolean) => void
-  protected hasMailed = false
+  readonly #wrote: (hasSent: boolean) => void
+  protected hasSent = false
 
-  /** @param wrote called after each write: where a process may die */
-  constructor (state: State, now: number, wrote: (hasMailed: boolean) => void) {
+  /** @param wrote called after each write, because a process can die there */
+  constructor (state: State, now: number, wrote: (hasSent: boolean) => void) {
     this.state = state
     this.now = now
     this.#wrote = wrote
   }
 
   protected write<T> (result: T): T {
-    this.#wrote(this.hasMailed)
+    this.#wrote(this.hasSent)
     return result
   }
 
-  /** A session, begun by a login or by the host. */
+  /** Starts a session, by a login or by the application. */
   start (address: string, made: string): object {
     const { state, now } = this
     const sid = made in state.sessions ? 'a fresh one' : made
@@ -33,7 +33,7 @@ export class Sessions {
     return this.#tokens(sid, session)
   }
 
-  refresh (token: Refresh | null): Foretold {
+  refresh (token: Refresh | null): Expected {
     const { state, now } = this
     const invalid = refused(401, 'INVALID_REFRESH_TOKEN')
     if (token === null || token.exp * 1000 <= now) return invalid
@@ -65,7 +65,7 @@ export class Sessions {
     return guard === '/verified' && !isVerified ? refused(403, 'NOT_VERIFIED') : done({ email: session.address })
   }
 
-  /** What the host sees of an address. */
+  /** What the application sees of an account. */
   account (address: string): object {
     const mine = Object.values(this.state.sessions).filter((session) => session.address === address && this.#isLive(session))
     return { isVerified: this.state.users[address]?.isVerified ?? null, sessions: mine.length }

@@ -1,6 +1,6 @@
 import { DAY, HOUR, type Limits } from './counts.ts'
 
-/** The plugin's options, so small that a short sequence reaches each limit; times in seconds. */
+/** The options of the plugin, small enough that a short sequence reaches each limit. Times are in seconds. */
 export const settings = {
   otpExpiry: 600,
   maxOtpAttempts: 3,
@@ -16,7 +16,7 @@ export const settings = {
 export const expiry = settings.otpExpiry * 1000
 export const cooldown = settings.otpRateLimitSeconds * 1000
 export const grace = settings.refreshGracePeriod * 1000
-export const tries = settings.maxOtpAttempts
+export const attemptLimit = settings.maxOtpAttempts
 export const SHORT = 6
 export const LONG = 13
 const perHour = (limit: number) => ({ length: HOUR, limit })
@@ -27,4 +27,4 @@ export const fromReserve: Limits = { cooldown, long: perDay(sendLimits.reservePe
 export const fromNetwork: Limits = { short: perHour(sendLimits.perNetworkPerHour) }
 export const toDevice: Limits = { cooldown, short: perHour(sendLimits.perDevicePerHour), long: perDay(sendLimits.perDevicePerDay) }
 export const refunds: Limits = { short: perHour(3) }
-export const unboundAttempts: Limits = { short: { length: expiry, limit: tries } }
+export const unboundAttempts: Limits = { short: { length: expiry, limit: attemptLimit } }

@@ -1,6 +1,6 @@
-import type { Budgets, Failures } from './counts.ts'
+import type { Counters, Failures } from './counts.ts'
 
-/** `text` is null where nobody was mailed it: a decoy, or a process that died before. */
+/** `text` is null if the code was never sent: it is a decoy, or the process died before. */
 interface Code {
   text: string | null
   length: number
@@ -27,12 +27,12 @@ export interface Session {
   isRevoked: boolean
 }
 
-/** Everything that a database holds. */
+/** The whole content of a database. */
 export interface State {
   users: Record<string, { isVerified: boolean }>
   banned: string[]
   challenges: Challenge[]
-  counters: Budgets
+  counters: Counters
   failures: Record<string, Failures>
   sessions: Record<string, Session>
 }
@@ -46,7 +46,7 @@ export interface Device {
   until: number
 }
 
-/** What a token says. */
+/** The claims of a token that matter here. */
 export interface Refresh {
   sid: string
   seq: number
@@ -54,15 +54,15 @@ export interface Refresh {
 }
 export type Access = Omit<Refresh, 'seq'>
 
-/** An answer of the plugin's, as far as the model foretells it. */
-export interface Foretold {
+/** A response of the plugin, as far as the model predicts it. */
+export interface Expected {
   status: number
   code?: string
   attemptsRemaining?: number
   retryAfter?: number
-  /** What a success holds. */
+  /** The fields of a successful response. */
   [field: string]: unknown
   /** Cookies set (+) and cleared (-). */
   cookies: string[]
-  mail: { to: string, length: number, isNewUser: boolean, until: number } | null
+  sent: { to: string, length: number, isNewUser: boolean, until: number } | null
 }

@@ -4,47 +4,47 @@ import { STORAGE_VERBS } from '../../../src/storage/unavailable.ts'
 import { START } from '../../helpers/app.ts'
 import { settings } from './settings.ts'
 
-/** Where a process dies: at its nth statement, which took effect or did not. */
+/** When a process dies: at its nth storage call, which takes effect or does not. */
 export interface Crash {
   at: number
   tookEffect: boolean
 }
 
-/** The plugin on one database, with everything round it in the hands of a test. */
+/** The plugin on one database. The test controls everything around it. */
 export interface World {
   app: FastifyInstance
-  /** Not through the wrapper that crashes. */
+  /** The storage without the wrapper that crashes. */
   storage: OtpAuthStorage
   now: number
-  mailer: 'works' | 'rejects' | 'hangs'
+  provider: 'works' | 'rejects' | 'hangs'
   banned: Set<string>
-  /** Mails since it was last emptied. */
+  /** The emails since this list was last emptied. */
   emails: OtpEmail[]
-  /** Runs a request whose process dies on the way. @returns whether it got so far */
+  /** Runs a request during which the process dies. @returns the result, and whether the process died before the end */
   crashing<T> (crash: Crash | null, run: () => Promise<T>): Promise<{ result: T, crashed: boolean }>
 }
 
 export async function createWorld (storage: OtpAuthStorage): Promise<World> {
   const { mortal, crashing } = mortalStorage(storage)
   const app = Fastify()
-  const world: World = { app, storage, now: START, mailer: 'works', banned: new Set(), emails: [], crashing }
+  const world: World = { app, storage, now: START, provider: 'works', banned: new Set(), emails: [], crashing }
   await app.register(otpAuth, {
     ...settings,
     secretKey: 'a secret of the tests, of 32 bytes or more',
     storage: mortal,
     clock: () => world.now,
     cleanupInterval: false,
-    // The limits by address run on a clock of their own, and have their own tests.
+    // The IP rate limits have their own clock and their own tests.
     rateLimit: false,
     refreshTokenDelivery: 'both',
     isAllowed: ({ email }) => !world.banned.has(email),
-    // With isAllowed it is off by default, and nothing would ever be given back.
+    // With isAllowed it is off by default, and no email would ever be refunded.
     awaitDelivery: true,
     deliveryTimeout: 0.002,
-    async sendOtp (mail) {
-      world.emails.push(mail)
-      if (world.mailer === 'rejects') throw new Error('mailer is down')
-      if (world.mailer === 'hangs') await new Promise(() => {})
+    async sendOtp (sent) {
+      world.emails.push(sent)
+      if (world.provider === 'rejects') throw new Error('the email provider is down')
+      if (world.provider === 'hangs') await new Promise(() => {})
     }
   })
   app.get('/me', { onRequest: [app.authenticate] }, async ({ user: { email } }) => ({ email }))
@@ -53,7 +53,7 @@ export async function createWorld (storage: OtpAuthStorage): Promise<World> {
   return world
 }
 
-/** A storage that does nothing more once the process has died. */
+/** A storage that does nothing after the process has died. */
 function mortalStorage (storage: OtpAuthStorage) {
   let death: Crash | null = null
   let calls = 0

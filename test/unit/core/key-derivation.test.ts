@@ -6,15 +6,15 @@ const ONE = Buffer.alloc(32, 1)
 const TWO = Buffer.alloc(32, 2)
 const hex = (keys: ReturnType<typeof deriveKeys>) => PURPOSES.flatMap((purpose) => keys[purpose].map((key) => key.toString('hex')))
 
-t.test('every purpose, instance and secret has a key of its own', async (t) => {
+t.test('every purpose, instance and secret has its own key', async (t) => {
   const all = ['otp_auth', 'admin'].flatMap((name) => hex(deriveKeys([ONE, TWO], name)))
   t.equal(all.length, 16)
   t.equal(new Set(all).size, 16)
   for (const key of all) t.equal(key.length, 128, '64 bytes, enough for HS512')
-  for (const secret of [ONE, TWO]) t.notOk(all.some((key) => key.includes(secret.toString('hex'))), 'no key shows its secret')
+  for (const secret of [ONE, TWO]) t.notOk(all.some((key) => key.includes(secret.toString('hex'))), 'no key contains a secret')
 })
 
-t.test('the keys of a secret are the same in every process, and stand in the order of the secrets', async (t) => {
+t.test('a secret gives the same keys in every process, and the keys are in the order of the secrets', async (t) => {
   t.strictSame(hex(deriveKeys([ONE], 'otp_auth')), hex(deriveKeys([Buffer.from(ONE)], 'otp_auth')))
   const rotated = deriveKeys([TWO, ONE], 'otp_auth')
   for (const purpose of PURPOSES) {
@@ -22,7 +22,7 @@ t.test('the keys of a secret are the same in every process, and stand in the ord
   }
 })
 
-t.test('keys are the same in every version: another label would end every session and code', async (t) => {
+t.test('keys stay the same in every version, because other keys would end every session and code', async (t) => {
   const keys = deriveKeys([ONE], 'otp_auth')
   t.strictSame(PURPOSES.map((purpose) => keys[purpose][0]!.subarray(0, 9).toString('base64url')), [
     '2zLGKYhMP7Us', 'm5Xa2a5vQ2gL', 'ry7EH9plS89h', 'ATMjxbrfUKMf'

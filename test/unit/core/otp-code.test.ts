@@ -3,7 +3,7 @@ import t from 'tap'
 import { LONG_CODE_LENGTH, macOfCode, makeCode, normalizeCode } from '../../../src/core/otp-code.ts'
 import { countingRandom } from '../../helpers/random.ts'
 
-t.test('a code is one uniform draw from all codes of its length, zero-padded', async (t) => {
+t.test('a code is one uniform random number of its length, padded with zeros', async (t) => {
   for (let length = 6; length <= 12; length++) {
     const random = countingRandom()
     t.match(makeCode(length, random), new RegExp(`^\\d{${length}}$`))
@@ -14,7 +14,7 @@ t.test('a code is one uniform draw from all codes of its length, zero-padded', a
   }
 })
 
-t.test('the long code is thirteen letters of Crockford\'s base 32, each drawn by itself: 65 bits', async (t) => {
+t.test('the long code is 13 characters of Crockford\'s base 32, each drawn separately: 65 bits', async (t) => {
   const seen = new Set<string>()
   for (let round = 0; round < 200; round++) {
     const random = countingRandom()
@@ -23,13 +23,13 @@ t.test('the long code is thirteen letters of Crockford\'s base 32, each drawn by
     t.strictSame(random.asked, { int: Array(13).fill(32), bytes: [] })
     for (const letter of code) seen.add(letter)
   }
-  t.equal(seen.size, 32, 'every letter comes up')
+  t.equal(seen.size, 32, 'every character is used')
   let next = 0
   t.equal(makeCode(13, countingRandom(() => next++)), '0123456789ABC')
   t.equal(makeCode(13, countingRandom(() => 31)), 'Z'.repeat(13))
 })
 
-t.test('a code is read however it was typed or pasted', async (t) => {
+t.test('a code is read correctly however it was typed or pasted', async (t) => {
   const spellings = {
     'as it is': '123456',
     'a space in the middle': '123 456',
@@ -71,32 +71,32 @@ t.test('every decimal digit of Unicode is read as its value', async (t) => {
   t.strictSame(digits.map((point) => normalizeCode(String.fromCodePoint(point))), digits.map((_, position) => String(position % 10)))
 })
 
-t.test('letters are upper-cased, O is read as 0, I and L as 1', async (t) => {
+t.test('letters are converted to uppercase, O is read as 0, and I and L are read as 1', async (t) => {
   t.equal(normalizeCode('abcde-fghjk mnp'), 'ABCDEFGHJKMNP')
   t.equal(normalizeCode('qrstvwxyz'), 'QRSTVWXYZ')
   t.equal(normalizeCode('oOiIlL'), '001111')
   t.equal(normalizeCode('ol3456'), '013456')
 })
 
-t.test('what is no part of a code stays, so that it is wrong', async (t) => {
+t.test('characters that cannot be part of a code are kept, so that the code is wrong', async (t) => {
   for (const typed of ['123.456', '123,456', '12345½', '12345²', '12345Ⅵ', '123456\0', '12345ı', '+123456', '$123456', '{"$gt":""}']) {
     t.not(normalizeCode(typed), '123456', JSON.stringify(typed))
     t.notMatch(normalizeCode(typed), /^[0-9A-HJKMNP-TV-Z]*$/, JSON.stringify(typed))
   }
-  t.equal(normalizeCode(' -\u200B'), '', 'nothing typed is nothing')
+  t.equal(normalizeCode(' -\u200B'), '', 'separators alone give an empty code')
 })
 
-t.test('what is stored is bound to subject and key, and is neither the code nor its hash', async (t) => {
+t.test('the stored MAC of a code depends on the email hash and the key, and is neither the code nor its hash', async (t) => {
   const key = Buffer.alloc(64, 1)
   const mac = macOfCode(key, 'emailHash', '123456')
   t.match(mac, /^[\w-]{43}$/, '256 bits')
   t.equal(macOfCode(key, 'emailHash', '123456'), mac)
   t.not(macOfCode(key, 'emailHash', '123457'), mac, 'another code')
-  t.not(macOfCode(key, 'another', '123456'), mac, 'another subject')
+  t.not(macOfCode(key, 'another', '123456'), mac, 'another email hash')
   t.not(macOfCode(Buffer.alloc(64, 2), 'emailHash', '123456'), mac, 'another key')
-  t.not(macOfCode(key, 'subject1', '23456'), mac, 'the border between subject and code is kept')
+  t.not(macOfCode(key, 'emailHash1', '23456'), mac, 'a character that moves from the code to the email hash')
   t.notMatch(mac, /123456/)
-  for (const text of ['123456', `emailHash\0${'123456'}`, 'subject123456']) {
-    t.not(createHash('sha256').update(text).digest('base64url'), mac, 'no hash that is made without the key')
+  for (const text of ['123456', `emailHash\0${'123456'}`, 'emailHash123456']) {
+    t.not(createHash('sha256').update(text).digest('base64url'), mac, 'a hash without the key')
   }
 })

@@ -17,7 +17,7 @@ import { countingRandom } from '../../helpers/random.ts'
 import { check } from '../../helpers/properties.ts'
 
 const text = fc.string({ unit: 'binary' })
-/** Texts made of the characters given, and of some that anybody may type. */
+/** Texts of the given characters, some of them mixed with random characters. */
 const textOf = (characters: string, maxLength: number) => fc.oneof(
   fc.string({ unit: fc.constantFrom(...characters), maxLength }),
   fc.string({ unit: fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...characters) }, fc.string({ unit: 'binary', minLength: 1, maxLength: 1 })), maxLength })
@@ -28,11 +28,11 @@ const changed = (from: string, at: number, to: string) => {
   return `${from.slice(0, position)}${to}${from.slice(position + 1)}`
 }
 
-t.test('a code reads as itself however it is spelt, and what was read reads as itself', async (t) => {
+t.test('a code is read the same in every spelling, and normalizing it again changes nothing', async (t) => {
   const zeros = ['0', '\u0660', '\u06F0', '\u0966', '\u0E50', '\uFF10', '\u{1D7CE}']
   const separator = fc.constantFrom('', '', '', ' ', '-', '\u00A0', '\u2009', '\u3000', '\u2010', '\u2013', '\u2014', '\u200B', '\uFEFF', '\u00AD', '\t', '\n')
-  const spelt = fc.array(fc.tuple(fc.nat(9), fc.constantFrom(...zeros), separator), { minLength: 1, maxLength: 13 })
-  check(t, fc.property(spelt, separator, (letters, start) => {
+  const spelled = fc.array(fc.tuple(fc.nat(9), fc.constantFrom(...zeros), separator), { minLength: 1, maxLength: 13 })
+  check(t, fc.property(spelled, separator, (letters, start) => {
     const typed = start + letters.map(([digit, zero, after]) => String.fromCodePoint(zero.codePointAt(0)! + digit) + after).join('')
     return normalizeCode(typed) === letters.map(([digit]) => digit).join('')
   }))
@@ -43,7 +43,7 @@ t.test('a code reads as itself however it is spelt, and what was read reads as i
   check(t, fc.property(text, (typed) => normalizeCode(normalizeCode(typed)) === normalizeCode(typed)))
 })
 
-t.test('two addresses are one only by blanks round them, ASCII case, or the spelling of the domain', async (t) => {
+t.test('two emails count as one only if they differ in nothing but outer spaces, ASCII case or the spelling of the domain', async (t) => {
   const letters = 'abzABZ09.-+_@@'
   const typed = fc.oneof(
     text,
@@ -70,13 +70,13 @@ t.test('two addresses are one only by blanks round them, ASCII case, or the spel
   }))
 })
 
-t.test('tokens read as what was signed; whatever else is no token, and is no error', async (t) => {
+t.test('a signed token is read as it was signed, and any other text is refused without an exception', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   const options = resolveOptions(required())
   const tokens = await createInstanceTokens(app, deriveKeys([Buffer.from(SECRET)], 'otp_auth'), options)
   await app.ready()
-  const isNone = (given: string) => [{ evenExpired: false }, { evenExpired: true }].every((how) =>
+  const isRefused = (given: string) => [{ evenExpired: false }, { evenExpired: true }].every((how) =>
     tokens.verifyAccess(given, how) === null && tokens.verifyRefresh(given, how) === null)
   const id = fc.string({ unit: 'grapheme', minLength: 1 })
   const expiresAt = options.clock() + 600_000
@@ -90,13 +90,13 @@ t.test('tokens read as what was signed; whatever else is no token, and is no err
   check(t, fc.property(drawn, fc.boolean(), fc.nat(), fc.string({ unit: 'binary', maxLength: 1 }), (token, isAccess, at, to) => {
     const given = isAccess ? tokens.signAccess({ ...token, custom: {}, expiresAt }) : tokens.signRefresh({ ...token, expiresAt })
     const other = changed(given, at, to)
-    return other === given || isNone(other)
+    return other === given || isRefused(other)
   }))
   const part = fc.oneof(text, fc.anything().map((value) => Buffer.from(JSON.stringify(value) ?? '').toString('base64url')))
-  check(t, fc.property(fc.oneof(text, fc.array(part, { maxLength: 5 }).map((parts) => parts.join('.'))), isNone))
+  check(t, fc.property(fc.oneof(text, fc.array(part, { maxLength: 5 }).map((parts) => parts.join('.'))), isRefused))
 })
 
-t.test('a cookie that was set is read back, and of a Cookie header only the exact name is read', async (t) => {
+t.test('a cookie that was set is read back, and only the exact cookie name is read', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   const { cookie, name } = resolveOptions(required())
@@ -104,8 +104,8 @@ t.test('a cookie that was set is read back, and of a Cookie header only the exac
   await app.ready()
   const read = (header: string | undefined) => request.read({ headers: { cookie: header } } as FastifyRequest)
 
-  const ours = fc.string({ unit: fc.constantFrom(...'abcXYZ019_-.'), minLength: 1, maxLength: 100 })
-  check(t, fc.property(fc.constantFrom(request, refresh, device), ours, (one, value) => {
+  const plain = fc.string({ unit: fc.constantFrom(...'abcXYZ019_-.'), minLength: 1, maxLength: 100 })
+  check(t, fc.property(fc.constantFrom(request, refresh, device), plain, (one, value) => {
     let line = ''
     one.set({ header: (_: string, set: string) => { line = set } } as unknown as FastifyReply, value, 1000)
     return one.read({ headers: { cookie: `theme=dark; ${line.split(';')[0]}; last=1` } } as FastifyRequest) === value
@@ -123,7 +123,7 @@ t.test('a cookie that was set is read back, and of a Cookie header only the exac
   }))
 })
 
-t.test('options resolve to a frozen object, or are refused by name', async (t) => {
+t.test('options resolve to a frozen object, or the error names the invalid option', async (t) => {
   const anything = fc.anything({
     withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true, withNullPrototype: true, withSparseArray: true
   })
@@ -160,7 +160,7 @@ t.test('options resolve to a frozen object, or are refused by name', async (t) =
   }), { numRuns: 800 })
 })
 
-t.test('a length of time is whole milliseconds, or none', async (t) => {
+t.test('a duration is parsed to whole milliseconds or to undefined', async (t) => {
   check(t, fc.property(fc.oneof(fc.anything(), fc.double(), text, textOf('0123456789. smhd', 400)), (given) => {
     const length = parseDuration(given)
     return length === undefined || (Number.isInteger(length) && length >= 0)
@@ -169,7 +169,7 @@ t.test('a length of time is whole milliseconds, or none', async (t) => {
     parseDuration(`${count}${unit}`) === count * Number(seconds) * 1000 && parseDuration(count * Number(seconds)) === parseDuration(`${count}${unit}`)))
 })
 
-t.test('addresses of one /24 or /56 are one network, those of two are two, and nothing throws', async (t) => {
+t.test('IP addresses are in one network exactly if they share a /24 or a /56, and no text throws', async (t) => {
   const octet = fc.nat(255)
   const v4 = fc.tuple(octet, octet, octet)
   check(t, fc.property(v4, v4, octet, octet, (one, other, low, high) => {
@@ -179,7 +179,7 @@ t.test('addresses of one /24 or /56 are one network, those of two are two, and n
   }))
   const group = fc.oneof(fc.constant(0), fc.nat(0xffff))
   const groups = (length: number) => fc.array(group, { minLength: length, maxLength: length })
-  /** With the zeros at one place left out, where there are some. */
+  /** In the short form, "::" replaces the first run of zeros. */
   const spell = (all: number[], isShort: boolean) => {
     const written = all.map((each) => each.toString(16)).join(':')
     return isShort ? written.replace(/(^|:)0(:0)+(:|$)/, '::').toUpperCase() : written
@@ -197,16 +197,16 @@ t.test('addresses of one /24 or /56 are one network, those of two are two, and n
   check(t, fc.property(fc.oneof(text, fc.ipV6(), textOf('0123456789abcdef:.%', 50)), (given) => typeof networkOf(given) === 'string'))
 })
 
-t.test('a device cookie of which any character is changed, added or taken is no device', async (t) => {
+t.test('a device cookie with a changed, added or removed character is refused', async (t) => {
   const key = Buffer.alloc(64, 1)
   const cookie = rememberDevice(null, 'anna', key, 0, countingRandom())
   t.ok(readDevice(cookie, [key], 1))
-  const isNone = (given: string) => readDevice(given, [key], 1) === null
+  const isRefused = (given: string) => readDevice(given, [key], 1) === null
   const character = fc.oneof(fc.constantFrom(...'ABab09-_.=+/ '), fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }))
   check(t, fc.property(fc.nat(), fc.oneof(character, fc.constant('')), (at, to) => {
     const other = changed(cookie, at, to)
-    return other === cookie || isNone(other)
+    return other === cookie || isRefused(other)
   }), { numRuns: 400 })
-  check(t, fc.property(fc.nat(cookie.length), character, (at, added) => isNone(`${cookie.slice(0, at)}${added}${cookie.slice(at)}`)), { numRuns: 400 })
-  check(t, fc.property(text, isNone))
+  check(t, fc.property(fc.nat(cookie.length), character, (at, added) => isRefused(`${cookie.slice(0, at)}${added}${cookie.slice(at)}`)), { numRuns: 400 })
+  check(t, fc.property(text, isRefused))
 })

@@ -6,8 +6,8 @@ import { countingRandom } from '../../helpers/random.ts'
 
 const base64url = (part: string | Buffer) => Buffer.from(part).toString('base64url')
 
-/** Tokens on a JWT library that verifies nothing: what is refused here is refused by us. */
-function onCredulousLibrary () {
+/** Tokens on a JWT library that verifies nothing, so that every refusal comes from the code of this project. */
+function withLibraryThatVerifiesNothing () {
   const clock = createClock()
   const key: JwtKey = {
     sign: (claims) => ['{"alg":"HS256"}', JSON.stringify(claims), randomBytes(32)].map((part) => base64url(part)).join('.'),
@@ -18,8 +18,8 @@ function onCredulousLibrary () {
 
 const IDS = { userId: 'anna', sessionId: 'session' }
 
-t.test('a text that is not three parts, each whole, is no token, whatever the library would say', async (t) => {
-  const { clock, tokens } = onCredulousLibrary()
+t.test('a text that is not exactly three complete parts is refused, even if the library accepts it', async (t) => {
+  const { clock, tokens } = withLibraryThatVerifiesNothing()
   const token = tokens.signAccess({ ...IDS, custom: {}, expiresAt: clock() + 60_000 })
   t.match(tokens.verifyAccess(token), IDS)
   const [header, claims, signature] = token.split('.')
@@ -29,8 +29,8 @@ t.test('a text that is not three parts, each whole, is no token, whatever the li
   ]) t.equal(tokens.verifyAccess(text), null, text)
 })
 
-t.test('an expired token is none unless expired ones are asked for', async (t) => {
-  const { clock, tokens } = onCredulousLibrary()
+t.test('an expired token is refused unless the caller accepts expired ones', async (t) => {
+  const { clock, tokens } = withLibraryThatVerifiesNothing()
   const expiresAt = clock() + 60_000
   const access = tokens.signAccess({ ...IDS, custom: {}, expiresAt })
   const refresh = tokens.signRefresh({ ...IDS, seq: 1, expiresAt })

@@ -5,12 +5,12 @@ import { refuses, register, required, emptyStorage } from '../../helpers/options
 const [SECOND, MINUTE, HOUR, DAY] = [1000, 60_000, 3_600_000, 86_400_000] as const
 const resolve = (options: object) => resolveOptions({ ...required(), ...options })
 
-const NO_BOOLEANS = ['true', 0, 1, null, {}, []]
-const NO_NUMBERS = ['5', '', 1.5, NaN, Infinity, null, true, [5], {}, -1]
-const NO_DURATIONS = ['soon', '15', '', '15 minutes', -1, NaN, Infinity, null, true, false, {}, ['15m'], new Date(0)]
-const NO_FUNCTIONS = ['f', 1, null, true, {}, []]
-const NO_OBJECTS = ['x', 1, null, true, [], () => ({}), Promise.resolve({}), new Map(), new Date()]
-const NO_TEXTS = ['', 1, null, true, [], {}]
+const NOT_BOOLEANS = ['true', 0, 1, null, {}, []]
+const NOT_NUMBERS = ['5', '', 1.5, NaN, Infinity, null, true, [5], {}, -1]
+const NOT_DURATIONS = ['soon', '15', '', '15 minutes', -1, NaN, Infinity, null, true, false, {}, ['15m'], new Date(0)]
+const NOT_FUNCTIONS = ['f', 1, null, true, {}, []]
+const NOT_OBJECTS = ['x', 1, null, true, [], () => ({}), Promise.resolve({}), new Map(), new Date()]
+const NOT_TEXTS = ['', 1, null, true, [], {}]
 
 const defaults = {
   name: 'otp_auth',
@@ -57,10 +57,10 @@ const defaults = {
   onEvent: undefined
 }
 
-/** Every optional option, under the name that the host writes. */
+/** All optional options, by the names that an application uses. */
 const optional = [...Object.keys(defaults).map((name) => name === 'cooldown' ? 'otpRateLimitSeconds' : name), 'routes', 'clock', 'random']
 
-t.test('the defaults are those of the documentation', async (t) => {
+t.test('the defaults are the documented ones', async (t) => {
   const given = required()
   const { storage, sendOtp, secrets, clock, random, routes, ...options } = resolveOptions(given)
   t.strictSame(options, defaults)
@@ -92,7 +92,7 @@ t.test('an explicit undefined keeps the default', async (t) => {
   }
 })
 
-t.test('a part of a nested option keeps the defaults of the rest', async (t) => {
+t.test('if a nested option is set in part, the rest keeps its defaults', async (t) => {
   t.strictSame(resolve({ sendLimits: { perHour: 4 } }).sendLimits, { ...defaults.sendLimits, perHour: 4 })
   t.strictSame(resolve({ failureLimits: { perDay: 7 } }).failureLimits, { ...defaults.failureLimits, perDay: 7 })
   t.strictSame(resolve({ cookie: { path: '/api' } }).cookie, { ...defaults.cookie, path: '/api' })
@@ -105,7 +105,7 @@ t.test('a part of a nested option keeps the defaults of the rest', async (t) => 
   })
 })
 
-t.test('what was resolved is frozen, and what the host gave is left alone', async (t) => {
+t.test('the resolved options are frozen, and the objects of the application are neither frozen nor read again', async (t) => {
   const sendLimits = { perHour: 4 }
   const options = resolve({ sendLimits })
   const { routes, failureLimits, cookie, secrets, rateLimit } = options
@@ -115,10 +115,10 @@ t.test('what was resolved is frozen, and what the host gave is left alone', asyn
   }
   t.notOk(Object.isFrozen(sendLimits))
   sendLimits.perHour = 1000
-  t.equal(options.sendLimits.perHour, 4, 'a later change of the host changes nothing')
+  t.equal(options.sendLimits.perHour, 4, 'a later change by the application has no effect')
 })
 
-t.test('awaitDelivery is on where every address gets a mail', async (t) => {
+t.test('awaitDelivery is on by default only if every address gets an email', async (t) => {
   const isAllowed = () => true
   t.equal(resolve({}).awaitDelivery, true)
   t.equal(resolve({ autoCreateUser: false }).awaitDelivery, false)
@@ -127,7 +127,7 @@ t.test('awaitDelivery is on where every address gets a mail', async (t) => {
   t.equal(resolve({ awaitDelivery: false }).awaitDelivery, false)
 })
 
-t.test('every length of time takes seconds or a string, within its bounds', async (t) => {
+t.test('every duration accepts seconds or a string, within its bounds', async (t) => {
   const bounds: Record<string, [number, number]> = {
     accessTokenLifetime: [1, 3650 * 86400],
     refreshTokenLifetime: [1, 3650 * 86400],
@@ -146,7 +146,7 @@ t.test('every length of time takes seconds or a string, within its bounds', asyn
     const orFalse = name === 'cleanupInterval' ? ', or false' : ''
     const expected = new RegExp(`must be a number of seconds, or a string such as "15m", from ${least} to ${most} seconds${orFalse}\\. Got `)
     const outside = [most + 1, `${most + 1}s`, ...(least > 0 ? [0, '0s', least / 3] : [])]
-    for (const value of [...NO_DURATIONS, ...outside]) {
+    for (const value of [...NOT_DURATIONS, ...outside]) {
       if (orFalse !== '' && value === false) continue
       await refuses(t, { ...required(), [name]: value }, name, expected, `${name}: ${JSON.stringify(value)}`)
     }
@@ -154,7 +154,7 @@ t.test('every length of time takes seconds or a string, within its bounds', asyn
   t.equal(resolve({ cleanupInterval: false }).cleanupInterval, null, 'false turns cleanup off')
 })
 
-t.test('whole numbers have bounds', async (t) => {
+t.test('numeric options accept only whole numbers within their bounds', async (t) => {
   const bounds: Record<string, [number, number]> = {
     otpLength: [6, 12],
     maxOtpAttempts: [1, 1_000_000],
@@ -174,20 +174,20 @@ t.test('whole numbers have bounds', async (t) => {
       const resolved = (resolve(give(value)) as unknown as Record<string, any>)[name]
       t.equal(inner === undefined ? resolved : resolved[inner], value, path)
     }
-    for (const value of [...NO_NUMBERS, least - 1, most + 1]) {
+    for (const value of [...NOT_NUMBERS, least - 1, most + 1]) {
       const expected = new RegExp(`must be a whole number from ${least} to ${most}\\. Got `)
       await refuses(t, { ...required(), ...give(value) }, path, expected, `${path}: ${JSON.stringify(value)}`)
     }
   }
 })
 
-t.test('a limit per IP is a whole number in a window of at most an hour, or off; its store is one, or none', async (t) => {
+t.test('an IP rate limit is a whole number in a window of at most an hour, or false, and redis and store cannot both be set', async (t) => {
   const wrong: Record<string, [values: unknown[], expected: RegExp]> = {
     '': [['x', 1, null, true, [], () => ({})], /must be an object or false\. Got/],
     '.refresh': [['x', 1, null, true, [], () => ({})], /must be an object or false\. Got/],
-    '.logout.max': [[...NO_NUMBERS, 0, 1_000_001], /must be a whole number from 1 to 1000000\. Got/],
-    '.logout.timeWindow': [[...NO_DURATIONS, 0, 3601, 60_000, '2h'], /must be a number of seconds, or a string such as "15m", from 1 to 3600 seconds\. Got/],
-    '.timeout': [[...NO_DURATIONS, 0, 61], /must be a number of seconds, or a string such as "15m", from 0.001 to 60 seconds\. Got/],
+    '.logout.max': [[...NOT_NUMBERS, 0, 1_000_001], /must be a whole number from 1 to 1000000\. Got/],
+    '.logout.timeWindow': [[...NOT_DURATIONS, 0, 3601, 60_000, '2h'], /must be a number of seconds, or a string such as "15m", from 1 to 3600 seconds\. Got/],
+    '.timeout': [[...NOT_DURATIONS, 0, 61], /must be a number of seconds, or a string such as "15m", from 0.001 to 60 seconds\. Got/],
     '.redis': [['redis://localhost', null, true, {}, { defineCommand: 1 }, [], { sendCommand: () => {} }], /must be an ioredis client \(not a client of the package redis, which has another interface\)\. Got (?:an? \w+|null|true)$/],
     '.store': [['redis', null, true, {}, [], () => ({}), async () => {}], /must be a store class of the kind that @fastify\/rate-limit takes\. Got/],
     '.refresh.timewindow': [[1], /Unknown option ".*"\. Expected one of max, timeWindow/]
@@ -204,13 +204,13 @@ t.test('a limit per IP is a whole number in a window of at most an hour, or off;
   t.strictSame(resolve({ rateLimit: false }).rateLimit.limits, { requestOtp: null, verifyOtp: null, refresh: null, logout: null })
 })
 
-t.test('switches, functions, choices and objects are what they are', async (t) => {
+t.test('every option accepts only values of its type, and an option with choices accepts only those', async (t) => {
   const wrong: Array<[names: string[], values: unknown[], expected: RegExp]> = [
-    [['requireRequestId', 'autoCreateUser', 'awaitDelivery', 'developerMode', 'openapi', 'cookie.secure', 'cookie.partitioned'], NO_BOOLEANS, /must be true or false\. Got/],
-    [['sendOtp', 'newUserFields', 'isAllowed', 'getAdditionalClaims', 'normalizeEmail', 'onEvent', 'clock'], NO_FUNCTIONS, /must be a function\. Got/],
-    [['sendLimits', 'failureLimits', 'cookie', 'routes', 'routes.requestOtp', 'routes.refresh.config'], NO_OBJECTS, /must be an object\. Got/],
+    [['requireRequestId', 'autoCreateUser', 'awaitDelivery', 'developerMode', 'openapi', 'cookie.secure', 'cookie.partitioned'], NOT_BOOLEANS, /must be true or false\. Got/],
+    [['sendOtp', 'newUserFields', 'isAllowed', 'getAdditionalClaims', 'normalizeEmail', 'onEvent', 'clock'], NOT_FUNCTIONS, /must be a function\. Got/],
+    [['sendLimits', 'failureLimits', 'cookie', 'routes', 'routes.requestOtp', 'routes.refresh.config'], NOT_OBJECTS, /must be an object\. Got/],
     [['routes.verifyOtp.onRequest', 'routes.logout.preHandler'], ['x', 1, null, {}, ['x'], [() => {}, null]], /must be a function or an array of functions\. Got/],
-    [['issuer', 'audience'], NO_TEXTS, /must be a string that is not empty\. Got/],
+    [['issuer', 'audience'], NOT_TEXTS, /must be a string that is not empty\. Got/],
     [['refreshTokenDelivery'], ['header', 'Cookie', '', 1, null, ['cookie']], /must be "cookie" or "body" or "both"\. Got/],
     [['onFailureLimit'], ['lock', '', 1, null], /must be "long-code" or "refuse"\. Got/],
     [['algorithm'], ['none', 'RS256', 'ES256', 'hs256', '', 256, null], /must be "HS256" or "HS384" or "HS512"\. Got/],
@@ -233,7 +233,7 @@ t.test('switches, functions, choices and objects are what they are', async (t) =
   }
 })
 
-t.test('a storage that lacks a verb is refused, whichever it is', async (t) => {
+t.test('a storage that lacks any one of the verbs is refused', async (t) => {
   const storage = emptyStorage() as unknown as Record<string, unknown>
   for (const verb of Object.keys(storage)) {
     for (const value of [undefined, 'x']) {
@@ -247,6 +247,6 @@ t.test('a storage that lacks a verb is refused, whichever it is', async (t) => {
   await register({ ...required(), storage: Object.create(new Adapter()) })
 })
 
-t.test('no options at all are refused', async (t) => {
+t.test('a registration without options is refused', async (t) => {
   for (const options of [undefined, {}]) await refuses(t, options, 'storage', /must be a storage adapter/)
 })

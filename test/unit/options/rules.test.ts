@@ -6,9 +6,9 @@ import { buildApp } from '../../helpers/app.ts'
 import { logged } from '../../helpers/log.ts'
 import { SECRET, refuses, register, required } from '../../helpers/options.ts'
 
-const MAIL = 'anna@example.com'
+const EMAIL = 'anna@example.com'
 
-t.test('a name that is no option is refused, at any level, and what is one is said', async (t) => {
+t.test('an unknown option is refused at any level, and the error lists the known options', async (t) => {
   const unknown = ['secret', 'SecretKey', 'otpLenght', 'rateLimits', 'openApi', 'otp_length', 'cooldown', 'secrets', 'constructor', 'toString']
   for (const name of unknown) {
     await refuses(t, { ...required(), [name]: undefined }, name,
@@ -33,7 +33,7 @@ t.test('a name that is no option is refused, at any level, and what is one is sa
   }
 })
 
-t.test('no message holds what may be a secret', async (t) => {
+t.test('no error message contains a value that may be a secret', async (t) => {
   const secret = 'hunter2-hunter2'
   const given: Record<string, unknown> = {
     secretKey: secret,
@@ -59,12 +59,12 @@ t.test('no message holds what may be a secret', async (t) => {
   }
 })
 
-t.test('secrets have 32 bytes or more, each of them', async (t) => {
+t.test('each secret must have at least 32 bytes', async (t) => {
   const secrets = (secretKey: unknown) => resolveOptions({ ...required(), secretKey: secretKey as string }).secrets
   t.strictSame(secrets('x'.repeat(32)), [Buffer.from('x'.repeat(32))])
   t.strictSame(secrets('ä'.repeat(16)), [Buffer.from('ä'.repeat(16))], 'bytes are counted, not letters')
   t.strictSame(secrets(Buffer.alloc(32, 7)), [Buffer.alloc(32, 7)])
-  t.strictSame(secrets(['x'.repeat(32), Buffer.alloc(40)]), [Buffer.from('x'.repeat(32)), Buffer.alloc(40)], 'in their order')
+  t.strictSame(secrets(['x'.repeat(32), Buffer.alloc(40)]), [Buffer.from('x'.repeat(32)), Buffer.alloc(40)], 'the order is kept')
   for (const value of ['', 'x'.repeat(31), Buffer.alloc(31), [], ['x'.repeat(31)], [SECRET, ''], [SECRET, 'x'.repeat(31)]]) {
     await refuses(t, { ...required(), secretKey: value }, 'secretKey', /must have at least 32 bytes, or each of its elements if it is an array\. Create one with/)
   }
@@ -73,7 +73,7 @@ t.test('secrets have 32 bytes or more, each of them', async (t) => {
   }
 })
 
-t.test('name, prefix, cookie path, cookie domain and origins are spelled so that they work', async (t) => {
+t.test('valid names, prefixes, cookie paths, cookie domains and trusted origins are accepted, and malformed ones are refused', async (t) => {
   const right: Record<string, unknown[]> = {
     name: ['a', 'otp_auth', 'Admin-2', 'x'.repeat(64)],
     prefix: ['', '/auth', '/api/v1/auth', '/a.b~c-d_e'],
@@ -101,7 +101,7 @@ t.test('name, prefix, cookie path, cookie domain and origins are spelled so that
   }
 })
 
-t.test('cookies that browsers would drop are refused', async (t) => {
+t.test('cookie options that browsers would reject are refused', async (t) => {
   for (const cookie of [{ secure: false, sameSite: 'none' }, { secure: false, partitioned: true }, { secure: false, sameSite: 'none', partitioned: true }]) {
     await refuses(t, { ...required(), cookie }, 'cookie.secure', /must be true if cookie\.sameSite is "none" or cookie\.partitioned is true/)
   }
@@ -110,7 +110,7 @@ t.test('cookies that browsers would drop are refused', async (t) => {
   }
 })
 
-t.test('limits under which a stranger guesses too well are refused, and the odds are said and logged', async (t) => {
+t.test('limits with guessing odds above 1 in 1,000 a day are refused, the error states the odds, and the odds of valid limits are logged', async (t) => {
   const weak: object[] = [
     { failureLimits: { perDay: 446 } },
     { maxOtpAttempts: 44 },
@@ -122,12 +122,12 @@ t.test('limits under which a stranger guesses too well are refused, and the odds
     await refuses(t, { ...required(), ...options }, 'failureLimits, maxOtpAttempts, sendLimits and otpLength together',
       /odds of \d\.\de-\d a day\. Expected at most 0\.001: lower a limit or raise otpLength/, JSON.stringify(options))
   }
-  await t.resolves(register({ ...required(), failureLimits: { perDay: 445 } }), 'exactly one in a thousand')
+  await t.resolves(register({ ...required(), failureLimits: { perDay: 445 } }), 'exactly 1 in 1,000')
   await t.resolves(register({ ...required(), failureLimits: { perDay: 446 }, otpLength: 7 }))
-  const said = /"guessingOddsPerAccountAndDay":0\.00015[,}]/
-  t.strictSame(logged(said), [])
+  const loggedOdds = /"guessingOddsPerAccountAndDay":0\.00015[,}]/
+  t.strictSame(logged(loggedOdds), [])
   await buildApp(t)
-  t.equal(logged(said).length, 1)
+  t.equal(logged(loggedOdds).length, 1)
 })
 
 t.test('developer mode is refused in production and with secure cookies', async (t) => {
@@ -137,7 +137,7 @@ t.test('developer mode is refused in production and with secure cookies', async 
   await t.resolves(register(developer))
   await inProduction(t, async () => {
     await refuses(t, developer, 'developerMode', /must be false if NODE_ENV is "production"/)
-    await t.resolves(register(required()), 'without it production is fine')
+    await t.resolves(register(required()), 'without developer mode, production is accepted')
   })
 })
 
@@ -151,30 +151,30 @@ async function inProduction (t: Test, run: () => Promise<void>): Promise<void> {
   await run()
 }
 
-t.test('developer mode warns at boot, allows a short secret, and mails zeros, which are in no answer', async (t) => {
+t.test('developer mode logs a warning at boot, accepts a short secret and sends a code of zeros, which is in no response', async (t) => {
   const warning = /"level":40.*developerMode is on/
   await buildApp(t)
-  t.strictSame(logged(warning), [], 'no warning without it')
+  t.strictSame(logged(warning), [], 'no warning without developer mode')
   const { browser, emails, clock } = await buildApp(t, { developerMode: true, cookie: { secure: false }, secretKey: 'x', failureLimits: { perDay: 1 } })
   t.equal(logged(warning).length, 1)
   await refuses(t, { ...required(), developerMode: true, cookie: { secure: false }, secretKey: '' }, 'secretKey', /at least 1 bytes/)
 
   const anna = browser()
-  const requested = await anna.requestOtp(MAIL)
+  const requested = await anna.requestOtp(EMAIL)
   t.equal(emails[0]!.code, '000000')
   t.notMatch(JSON.stringify([requested.body, requested.headers]), /000000/)
-  t.equal((await anna.verifyOtp(MAIL, '111111')).status, 401, 'another code is wrong even so')
-  const verified = await anna.verifyOtp(MAIL, '000000')
+  t.equal((await anna.verifyOtp(EMAIL, '111111')).status, 401, 'any other code is still wrong')
+  const verified = await anna.verifyOtp(EMAIL, '000000')
   t.equal(verified.status, 200)
   t.strictSame([...anna.cookies.keys()].sort(), ['otp_device', 'refresh_token'])
 
   clock.advance(61)
   const stranger = browser('198.51.100.1')
-  t.match((await stranger.requestOtp(MAIL)).body, { code_length: 13 })
+  t.match((await stranger.requestOtp(EMAIL)).body, { code_length: 13 })
   t.equal(emails[1]!.code, '0'.repeat(13), 'long codes are zeros, too')
 })
 
-t.test('hooks and config of the host run on the routes that they are given for', async (t) => {
+t.test('hooks and config of the application apply only to the routes that they are set for', async (t) => {
   const ran: string[] = []
   const hook = (name: string) => async () => { ran.push(name) }
   const seen: unknown[] = []
@@ -188,9 +188,9 @@ t.test('hooks and config of the host run on the routes that they are given for',
     }
   })
   const anna = browser()
-  await anna.requestOtp(MAIL)
+  await anna.requestOtp(EMAIL)
   t.strictSame(ran.splice(0), ['captcha'])
-  await anna.verifyOtp(MAIL, '1')
+  await anna.verifyOtp(EMAIL, '1')
   t.strictSame(ran.splice(0), ['first', 'second'])
   await anna.refresh()
   await anna.logout()
@@ -198,7 +198,7 @@ t.test('hooks and config of the host run on the routes that they are given for',
   t.strictSame(seen, [['/auth/request-otp', 'request'], ['/auth/verify-otp', undefined], ['/auth/refresh', undefined], ['/auth/logout', 'logout']])
 })
 
-t.test('an error at register stops the start', async (t) => {
+t.test('an invalid option stops the application from starting', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   app.register(otpAuth, { ...required(), otpLength: 5 })

@@ -1,4 +1,4 @@
-/** A CommonJS host that merges nothing, with the types of every entry point. Compiled, never run. */
+/** A CommonJS application without declaration merging, which uses the types of every entry point. It is compiled and never run. */
 import * as mysqlCore from 'drizzle-orm/mysql-core'
 import type { MySql2Database } from 'drizzle-orm/mysql2'
 import type { NodePgDatabase } from 'drizzle-orm/node-postgres'
@@ -27,7 +27,7 @@ declare const open: () => Promise<ConformanceDatabase>
 export const storages: Array<OtpAuthOptions['storage']> = [
   mongodbStorage(db),
   mongodbStorage(new MongoClient('mongodb://127.0.0.1').db(), { users: people, prefix: 'auth_' }),
-  // Drizzle's classes are others in a CommonJS program than the ones that our declarations know.
+  // In a CommonJS program, the classes of Drizzle differ from those in our declarations.
   pg.drizzleStorage(postgres),
   pg.drizzleStorage(pgCore.withReplicas(postgres as NodePgDatabase, [postgres as NodePgDatabase]), { users: pg.users, timeout: 1 }),
   pg.drizzleStorage(postgres, {
@@ -43,9 +43,9 @@ export const storages: Array<OtpAuthOptions['storage']> = [
   })
 ]
 same<ReturnType<typeof mongodbStorage>, MongodbStorage>(true)
-// @ts-expect-error a client is no database
+// @ts-expect-error a client is not a database
 mongodbStorage(new MongoClient('mongodb://127.0.0.1'))
-// @ts-expect-error documents without an address
+// @ts-expect-error documents without an email
 mongodbStorage(db, { users: strangers })
 
 storageConformance({ test: (_name, run) => { run() }, open, parallel: 12 })

@@ -1,4 +1,4 @@
-/** The same application as the ESM consumer's, from CommonJS: each import here is a `require()` once it is compiled. */
+/** The same application as that of the ESM consumer, in CommonJS. The compiler turns each import into a `require()`. */
 import Sqlite from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator'

@@ -1,4 +1,4 @@
-/** Each of Drizzle's dialects has a `drizzleStorage` of its own, which refuses what belongs to another. Compiled, never run. */
+/** Each dialect of Drizzle has its own `drizzleStorage`, which refuses other dialects. It is compiled and never run. */
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
 import type { LibSQLDatabase } from 'drizzle-orm/libsql'
 import type { MySql2Database } from 'drizzle-orm/mysql2'
@@ -47,9 +47,9 @@ pg.drizzleStorage(node, { users: mysql.users })
 mysql.drizzleStorage(mysqls, { users: sqlite.users })
 // @ts-expect-error a flag that is a text
 pg.drizzleStorage(node, { users: withNumericFlag })
-// @ts-expect-error an address that may be null
+// @ts-expect-error an email that can be null
 pg.drizzleStorage(node, { users: withNullEmail })
-// @ts-expect-error a view, into which no user can be put
+// @ts-expect-error a view, into which no user can be inserted
 pg.drizzleStorage(node, { users: view })
 // @ts-expect-error columns without a table
 pg.drizzleStorage(node, { users: { id: withUuid.id, email: withUuid.email, isVerified: withUuid.isVerified } })

@@ -1,4 +1,4 @@
-/** What `drizzleStorage` on SQLite takes and refuses. Compiled, never run. */
+/** Arguments that `drizzleStorage` on SQLite accepts and refuses. It is compiled and never run. */
 import Sqlite from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { blob, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
@@ -40,19 +40,19 @@ const withNullEmail = sqliteTable('d', { id: text().primaryKey(), email: text().
 const withNumericEmail = sqliteTable('e', { id: text().primaryKey(), email: integer().notNull(), isVerified: integer({ mode: 'boolean' }).notNull() })
 const withNumericFlag = sqliteTable('f', { id: text().primaryKey(), email: text().notNull().unique(), isVerified: integer().notNull() })
 
-// @ts-expect-error a users table without an address
+// @ts-expect-error a users table without an email
 drizzleStorage(drizzle(client), { users: withoutEmail })
 // @ts-expect-error without the flag
 drizzleStorage(drizzle(client), { users: withoutVerified })
-// @ts-expect-error without an id
+// @ts-expect-error without an ID
 drizzleStorage(drizzle(client), { users: withoutId })
-// @ts-expect-error an address that may be null
+// @ts-expect-error an email that can be null
 drizzleStorage(drizzle(client), { users: withNullEmail })
-// @ts-expect-error an address that is no text
+// @ts-expect-error an email that is not a text
 drizzleStorage(drizzle(client), { users: withNumericEmail })
 // @ts-expect-error a flag that is a number
 drizzleStorage(drizzle(client), { users: withNumericFlag })
-// @ts-expect-error a client is no Drizzle database
+// @ts-expect-error a client is not a Drizzle database
 drizzleStorage(client)
 // @ts-expect-error a typo
 drizzleStorage(drizzle(client), { user: withTextId })

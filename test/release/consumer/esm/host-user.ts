@@ -1,6 +1,6 @@
 /**
- * A host that adds its own columns and claims, and narrows what it inherits. Compiled, never run: a program of its own on
- * the built package, under its name, for what is merged here holds for a whole program.
+ * An application that adds its own columns and claims, and narrows inherited types. It is compiled with the built package and never
+ * run. It is a program of its own, because merged declarations apply to the whole program.
  */
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import otpAuth, {
@@ -31,7 +31,7 @@ app.get('/me', { onRequest: [app.authenticate] }, async (request) => {
   same<typeof request.user.salary, undefined>(true)
   // @ts-expect-error a claim that nobody declared
   same<typeof request.customClaims.salary, undefined>(true)
-  // @ts-expect-error null where no guard let the request through
+  // @ts-expect-error null if no guard has accepted the request
   String(request.otpAuth.sessionId)
   same<NonNullable<typeof request.otpAuth>['sessionId'], string>(true)
   same<NonNullable<typeof request.otpAuth>['claims'], Readonly<Record<string, unknown>>>(true)
@@ -57,10 +57,10 @@ await app.otpAuth.revokeAllSessions(1)
 await app.otpAuth.revokeAllSessions(1n)
 // @ts-expect-error a user is an object
 await app.otpAuth.issueTokens('u1')
-// @ts-expect-error a session's id is text
+// @ts-expect-error the ID of a session is a text
 await app.otpAuth.revokeSession(1)
 
-// The callbacks know the host's own user, too.
+// The callbacks know the user type of the application too.
 export const callbacks = {
   getAdditionalClaims: ({ user, request }) => ({ role: user.company === null ? 'member' : 'admin', url: request?.url }),
   isAllowed: async ({ email, user, request, step }) => {
@@ -74,7 +74,7 @@ export const callbacks = {
   },
   onEvent: (event) => {
     if (event.type === 'otp.failed') same<typeof event.failuresInDay, number>(true)
-    // @ts-expect-error no event holds a code
+    // @ts-expect-error no event contains a code
     String(event.code)
   }
 } satisfies Partial<OtpAuthOptions>

@@ -1,4 +1,4 @@
-/** Options that are right, and such that a compiler must refuse. Compiled, never run. */
+/** Options that are valid, and options that the compiler must refuse. It is compiled and never run. */
 import type { FastifyRateLimitStoreCtor } from '@fastify/rate-limit'
 import Fastify from 'fastify'
 import { Redis } from 'ioredis'
@@ -33,49 +33,49 @@ export const wrong: OtpAuthOptions[] = [
   { storage, sendOtp: () => {} },
   // @ts-expect-error required: sendOtp
   { storage, secretKey: 'x' },
-  // @ts-expect-error a variable of the environment that may be missing
+  // @ts-expect-error an environment variable that can be missing
   { ...required, secretKey: process.env['OTP_AUTH_SECRET'] },
-  // @ts-expect-error a name that is no option
+  // @ts-expect-error an unknown option
   { ...required, otpLenght: 6 },
-  // @ts-expect-error the Python library's spelling
+  // @ts-expect-error the spelling of the Python library
   { ...required, otp_length: 6 },
-  // @ts-expect-error a typo in a nested one
+  // @ts-expect-error a typo in a nested option
   { ...required, cookie: { samesite: 'lax' } },
-  // @ts-expect-error a value that is none of them
+  // @ts-expect-error a value that is not allowed
   { ...required, cookie: { sameSite: 'Lax' } },
-  // @ts-expect-error what @fastify/cookie would take and we do not
+  // @ts-expect-error an option of @fastify/cookie that we do not have
   { ...required, cookie: { httpOnly: false } },
-  // @ts-expect-error a typo in a budget
+  // @ts-expect-error a typo in sendLimits
   { ...required, sendLimits: { perhour: 1 } },
-  // @ts-expect-error a typo in the other
+  // @ts-expect-error a typo in failureLimits
   { ...required, failureLimits: { perHour: 1 } },
-  // @ts-expect-error true is no limit
+  // @ts-expect-error true is not a limit
   { ...required, rateLimit: true },
-  // @ts-expect-error a typo in a limit
+  // @ts-expect-error a typo in the limit of a route
   { ...required, rateLimit: { refresh: { timewindow: 60 } } },
-  // @ts-expect-error a class that counts nothing
+  // @ts-expect-error a class that does not count
   { ...required, rateLimit: { store: Date } },
   // @ts-expect-error a route that we do not have
   { ...required, routes: { login: {} } },
-  // @ts-expect-error what a route of ours does not take from the host
+  // @ts-expect-error an option that our routes do not accept
   { ...required, routes: { logout: { schema: {} } } },
-  // @ts-expect-error a value that is none of them
+  // @ts-expect-error a value that is not allowed
   { ...required, refreshTokenDelivery: 'header' },
-  // @ts-expect-error an algorithm that is not ours
+  // @ts-expect-error an algorithm that we do not support
   { ...required, algorithm: 'RS256' },
-  // @ts-expect-error true is no interval
+  // @ts-expect-error true is not an interval
   { ...required, cleanupInterval: true },
-  // @ts-expect-error a text is no length of a code
+  // @ts-expect-error a text is not a length
   { ...required, otpLength: '6' },
   // @ts-expect-error isAllowed must decide
   { ...required, isAllowed: () => 'yes' },
-  // @ts-expect-error what is not in a mail
+  // @ts-expect-error a field that the email does not have
   { ...required, sendOtp: ({ phone }) => { String(phone) } }
 ]
 
 const app = Fastify()
 app.register(otpAuth, required)
-// @ts-expect-error register knows the options, too
+// @ts-expect-error register knows the types of the options
 app.register(otpAuth, { ...required, otpLength: 'six' })
-// @ts-expect-error and that they are required
+// @ts-expect-error register knows that options are required
 app.register(otpAuth)

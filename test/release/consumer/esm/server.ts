@@ -1,4 +1,4 @@
-/** The smallest application, on SQLite in memory. It tells its parent process the port and each code. */
+/** A minimal application on SQLite in memory. It sends the port and each code to its parent process. */
 import Sqlite from 'better-sqlite3'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
 import { migrate } from 'drizzle-orm/better-sqlite3/migrator'

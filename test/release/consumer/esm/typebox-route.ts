@@ -1,4 +1,4 @@
-/** Guards on a route whose types are inferred from its schema. Compiled, never run. */
+/** Guards on a route whose types are inferred from its schema. It is compiled and never run. */
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify from 'fastify'
 import otpAuth, { type OtpAuthOptions } from 'fastify-otp-auth'
@@ -23,7 +23,7 @@ app.post('/in-arrays', { schema, onRequest: [app.authenticate, app.requireVerifi
   const body: Body = request.body
   same<typeof request.query.page, number>(true)
   same<typeof request.user.email, string>(true)
-  // @ts-expect-error what the schema does not have
+  // @ts-expect-error a field that the schema does not have
   String(request.body.other)
   return { total: body.amount + request.query.page }
 })
@@ -33,8 +33,8 @@ app.post('/alone', { schema, onRequest: app.authenticate, preHandler: app.requir
   return { total: request.body.amount }
 })
 
-// @ts-expect-error the response is checked, too
-app.post('/wrong-answer', { schema, onRequest: [app.authenticate] }, async () => ({ total: 'many' }))
+// @ts-expect-error the response is checked too
+app.post('/wrong-response', { schema, onRequest: [app.authenticate] }, async () => ({ total: 'many' }))
 
 app.route({
   method: 'POST',

@@ -1,4 +1,4 @@
-/** Guards on a route whose types are inferred from zod schemas. Compiled, never run. */
+/** Guards on a route whose types are inferred from zod schemas. It is compiled and never run. */
 import Fastify, { type FastifyPluginAsync } from 'fastify'
 import otpAuth, { type OtpAuthOptions } from 'fastify-otp-auth'
 import { serializerCompiler, validatorCompiler, type FastifyPluginAsyncZod, type ZodTypeProvider } from 'fastify-type-provider-zod'
@@ -26,7 +26,7 @@ app.post('/in-arrays', { schema, onRequest: [app.authenticate, app.requireVerifi
   same<typeof request.query.page, number>(true)
   same<typeof request.user.company, string | null>(true)
   const body: Body = request.body
-  // @ts-expect-error what the schema does not have
+  // @ts-expect-error a field that the schema does not have
   String(request.body.other)
   return { total: body.amount + request.query.page }
 })
@@ -38,8 +38,8 @@ app.post('/alone', { schema, onRequest: app.authenticate, preHandler: app.requir
   return { total: request.body.amount }
 })
 
-// @ts-expect-error the response is checked, too
-app.post('/wrong-answer', { schema, onRequest: [app.authenticate] }, async () => ({ total: 'many' }))
+// @ts-expect-error the response is checked too
+app.post('/wrong-response', { schema, onRequest: [app.authenticate] }, async () => ({ total: 'many' }))
 
 app.route({
   method: 'POST',
@@ -52,7 +52,7 @@ app.route({
   }
 })
 
-// Inside a plugin of the host's, where the type provider is the plugin's own.
+// Inside a plugin of the application, which has its own type provider.
 export const inferred: FastifyPluginAsyncZod = async (scope) => {
   scope.addHook('preHandler', scope.requireVerified)
   scope.post('/', { schema, onRequest: [scope.authenticate] }, async (request) => ({ total: request.body.amount }))

@@ -1,6 +1,6 @@
 /**
- * A host that has an @fastify/jwt and an @fastify/cookie of its own beside ours, and the shipped adapter. Compiled, never run:
- * a program of its own, for the types that it imports must not help out the other consumer.
+ * An application that registers its own @fastify/jwt and @fastify/cookie, and uses the shipped adapter. It is compiled and never
+ * run. It is a program of its own, because the types that it imports must not be available to the other consumer.
  */
 import fastifyCookie from '@fastify/cookie'
 import fastifyJwt from '@fastify/jwt'

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { customType, index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 
-/** An integer column that is a number here, also where the driver was told to hand out 64-bit integers as BigInt or text. */
+/** An integer column that is always a number here, even if the driver is set to return integers as BigInt or text. */
 const number = customType<{ data: number, driverData: number | bigint | string }>({ dataType: () => 'integer', fromDriver: Number })
 
-/** The default users. Ids are random text: one that is given out twice would hand over the sessions of the first. */
+/** The default users. IDs are random text, because a reused ID would give its new owner the sessions of the old one. */
 export const users = sqliteTable('otp_users', {
   id: text().primaryKey().$defaultFn(() => randomUUID()),
   email: text().notNull().unique(),

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { bigint, boolean, index, integer, pgTable, text } from 'drizzle-orm/pg-core'
 
-/** Epoch milliseconds: more than an `integer` holds, and read as a number whatever the driver makes of a `bigint`. */
+/** Epoch milliseconds. They need a `bigint`; drivers may return one as text, and Drizzle makes a number of it. */
 const time = (name: string) => bigint(name, { mode: 'number' })
 
-// `text` compares byte by byte: a database's own collation is always a deterministic one.
+// `text` compares byte by byte, because the default collation of a database is always deterministic.
 
-/** The default users. Ids are random text: one that is given out twice would hand over the sessions of the first. */
+/** The default users. IDs are random text, because a reused ID would give its new owner the sessions of the old one. */
 export const users = pgTable('otp_users', {
   id: text().primaryKey().$defaultFn(() => randomUUID()),
   email: text().notNull().unique(),

@@ -2,22 +2,21 @@ import { randomUUID } from 'node:crypto'
 import { bigint, boolean, customType, index, int, mysqlTable, varbinary, varchar } from 'drizzle-orm/mysql-core'
 
 /*
- * Drizzle writes the assignments of an update in the order of the columns **here**, and these databases carry them out
- * from left to right, a later one seeing what an earlier one wrote. So wherever one column's new value is made from
- * another's old one, it stands before that other: `previous*` before `code*`, `inARow` before `lastAt`, counts before the
- * starts of their windows.
+ * The order of the columns matters. Drizzle writes the assignments of an update in this order, and MySQL and MariaDB carry them
+ * out from left to right: a later one sees what an earlier one wrote. So a column that is computed from the old value of another
+ * column stands before it: `previous*` before `code*`, `consecutiveFailures` before `lastAt`, each count before the start of its window.
  */
 
-/** Bytes: no collation that folds case, accents or trailing spaces can make one of two keys. */
+/** Bytes, because a collation that ignores case, accents or trailing spaces would take two keys for the same one. */
 const key = (name: string) => varbinary(name, { length: 255 })
 
 /** Epoch milliseconds. */
 const time = (name: string) => bigint(name, { mode: 'number' })
 
-/** Text that differs where its code points do, under a collation that MySQL and MariaDB both have. It ignores trailing spaces. */
+/** Text that is compared by code points, with a collation that both MySQL and MariaDB have. It ignores trailing spaces. */
 const address = customType<{ data: string }>({ dataType: () => 'varchar(254) character set utf8mb4 collate utf8mb4_bin' })
 
-/** The default users. Ids are random text: one that is given out twice would hand over the sessions of the first. */
+/** The default users. IDs are random text, because a reused ID would give its new owner the sessions of the old one. */
 export const users = mysqlTable('otp_users', {
   id: varchar({ length: 36 }).primaryKey().$defaultFn(() => randomUUID()),
   email: address().notNull().unique(),
