@@ -75,8 +75,12 @@ t.test('no import is circular', async (t) => {
 })
 
 t.test('no two folders import each other, at any depth', async (t) => {
+  // The types of PostgreSQL's tables stand for those of all SQL dialects.
+  const exception = 'storage/drizzle/dialect.ts imports storage/drizzle/pg/schema.ts'
+  t.ok(inWords(pairs).includes(exception))
   const folders = new Map<string, Set<string>>()
   for (const [file, imported] of pairs) {
+    if (inWords([[file, imported]]).includes(exception)) continue
     const [from, to] = [posix.dirname(file), posix.dirname(imported)]
     if (from !== to && from !== '.' && to !== '.') folders.set(from, (folders.get(from) ?? new Set()).add(to))
   }
