@@ -1,15 +1,15 @@
 /**
- * Runs a tier (`fast`), files, or every file whose path contains a text (`verify-otp`):
+ * Runs a tier, files, or every file whose path contains a text. Without an argument, it runs the tier `fast`.
  *
  *     tsx test/run.ts fast
  *     tsx test/run.ts test/use-cases/verify-otp.test.ts
  *     tsx test/run.ts verify-otp
  *
- * The tests run in this one process, which takes seconds. The slow tiers run under tap, with a process for each file.
+ * The tests run in this one process, which takes seconds. The other tiers run under tap, with a process for each file.
  * `npm test` runs all files that way and measures coverage.
  */
 import { spawnSync } from 'node:child_process'
-import { relative } from 'node:path'
+import { join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { styleText } from 'node:util'
 import { callsOf, run, type Failure, type Outcome } from './helpers/in-process.ts'
@@ -72,10 +72,10 @@ async function runInProcess (files: readonly string[]): Promise<boolean> {
 }
 
 function runUnderTap (files: readonly string[]): boolean {
-  return spawnSync('tap', ['--disable-coverage', '--allow-empty-coverage', ...files], { cwd: root, stdio: 'inherit' }).status === 0
+  return spawnSync(join(root, 'node_modules/.bin/tap'), ['--disable-coverage', '--allow-empty-coverage', ...files], { cwd: root, stdio: 'inherit' }).status === 0
 }
 
-const names = process.argv.slice(2)
+const names = process.argv.length > 2 ? process.argv.slice(2) : ['fast']
 const files = [...new Set(names.flatMap(select))]
 const unknown = names.filter((name) => select(name).length === 0)
 if (files.length === 0 || unknown.length > 0) {
