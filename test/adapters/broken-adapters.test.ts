@@ -3,7 +3,7 @@ import t from 'tap'
 import { storageConformance } from '../../src/conformance/index.ts'
 import { challenges } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import type { OtpAuthStorage } from '../../src/storage/contract.ts'
-import { openSqlite, type connect } from './sqlite-database.ts'
+import { openSqlite, type connect } from '../helpers/databases/sqlite.ts'
 
 type Break = (storage: OtpAuthStorage, db: ReturnType<typeof connect>) => OtpAuthStorage
 

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { storageConformance } from '../../src/conformance/index.ts'
 import { users } from '../../src/storage/drizzle/sqlite/adapter.ts'
-import { openLibsql } from './libsql-database.ts'
+import { openLibsql } from '../helpers/databases/libsql.ts'
 
 const failure = { key: 'failures', now: 1_790_000_000_123, window: 1000, lapse: 1000 }
 

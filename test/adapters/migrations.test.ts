@@ -12,7 +12,7 @@ import sqliteConfig from '../../drizzle/sqlite.config.ts'
 import { migrations as mysqlMigrations } from '../../src/storage/drizzle/mysql/adapter.ts'
 import { migrations as pgMigrations } from '../../src/storage/drizzle/pg/adapter.ts'
 import { migrations as sqliteMigrations } from '../../src/storage/drizzle/sqlite/adapter.ts'
-import { applicationMigrations, regenerate } from './migrations-helpers.ts'
+import { applicationMigrations, regenerate } from '../helpers/migrations.ts'
 
 for (const [dialect, config] of Object.entries({ sqlite: sqliteConfig, pg: pgConfig, mysql: mysqlConfig })) {
   t.test(`the shipped ${dialect} migrations match the tables`, async (t) => {

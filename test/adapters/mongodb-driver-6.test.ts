@@ -13,7 +13,7 @@ if (url === undefined) {
   // From here on, `mongodb` is version 6, as in an application that installed that version. This includes the adapter, which
   // must create its ObjectIds with the driver of the application.
   register(`data:text/javascript,${encodeURIComponent(driver6)}`)
-  const { MongodbServer } = await import('./mongodb-database.ts')
+  const { MongodbServer } = await import('../helpers/databases/mongodb.ts')
   const server = new MongodbServer(url)
   t.teardown(() => server.end())
 

@@ -1,9 +1,9 @@
 import t from 'tap'
 import { storageConformance } from '../../src/conformance/index.ts'
 import { skipWithout } from '../helpers/requirements.ts'
-import { MongodbServer } from './mongodb-database.ts'
-import { applicationCases } from './mongodb-host.ts'
-import { serverCases } from './mongodb-server.ts'
+import { MongodbServer } from '../helpers/databases/mongodb.ts'
+import { applicationCases } from '../helpers/adapter-cases/mongodb-application.ts'
+import { serverCases } from '../helpers/adapter-cases/mongodb-server.ts'
 
 const url = process.env['TEST_MONGODB_URL']
 

@@ -6,7 +6,7 @@ import type { Pool } from 'mysql2/promise'
 import t, { type Test } from 'tap'
 import { counters, challenges, drizzleStorage, migrations, sessions } from '../../src/storage/drizzle/mysql/adapter.ts'
 import { skipWithout } from '../helpers/requirements.ts'
-import { createDatabase, attempt, newChallenge, newSession, withSetup } from './mysql-database.ts'
+import { createDatabase, attempt, newChallenge, newSession, withSetup } from '../helpers/databases/mysql.ts'
 
 const skip = skipWithout('TEST_MYSQL_URL')
 

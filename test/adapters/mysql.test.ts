@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import { storageConformance } from '../../src/conformance/index.ts'
 import { counters, challenges, drizzleStorage, sessions, users, type UsersTable } from '../../src/storage/drizzle/mysql/adapter.ts'
 import { skipWithout } from '../helpers/requirements.ts'
-import { createDatabase, attempt, newChallenge, newSession, withSetup } from './mysql-database.ts'
+import { createDatabase, attempt, newChallenge, newSession, withSetup } from '../helpers/databases/mysql.ts'
 
 const skip = skipWithout('TEST_MYSQL_URL')
 

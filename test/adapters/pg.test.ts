@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap'
 import { storageConformance } from '../../src/conformance/index.ts'
 import { skipWithout } from '../helpers/requirements.ts'
-import { applicationCases } from './pg-host.ts'
-import { handleCases, serverCases } from './pg-handles.ts'
-import { nodePostgres, openEmpty, postgresJs, startPGlite, type TestPostgres } from './pg-servers.ts'
+import { applicationCases } from '../helpers/adapter-cases/pg-application.ts'
+import { handleCases, serverCases } from '../helpers/adapter-cases/pg-handles.ts'
+import { nodePostgres, openEmpty, postgresJs, startPGlite, type TestPostgres } from '../helpers/databases/pg.ts'
 
 const url = process.env['TEST_POSTGRES_URL']
 

@@ -1,14 +1,14 @@
 import type pg from 'pg'
 import t from 'tap'
 import { skipWithout } from '../helpers/requirements.ts'
-import { createDatabase } from './mysql-database.ts'
-import { nodePostgres, startPGlite } from './pg-servers.ts'
+import { createDatabase } from '../helpers/databases/mysql.ts'
+import { nodePostgres, startPGlite } from '../helpers/databases/pg.ts'
 import {
   explainMysql, explainPg, explainSqlite, fillMysql, fillPg, fillSqlite, mysqlStatements, pgPlans, pgStatements, sqliteStatements
-} from './plans-drizzle.ts'
-import { explainMongodb, openMongodb } from './plans-mongodb.ts'
-import { checkPlans } from './plans-verbs.ts'
-import { openSqlite } from './sqlite-database.ts'
+} from '../helpers/plans/drizzle.ts'
+import { explainMongodb, openMongodb } from '../helpers/plans/mongodb.ts'
+import { checkPlans } from '../helpers/plans/verbs.ts'
+import { openSqlite } from '../helpers/databases/sqlite.ts'
 
 const postgresUrl = process.env['TEST_POSTGRES_URL']
 const mongodbUrl = process.env['TEST_MONGODB_URL']

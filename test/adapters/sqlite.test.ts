@@ -5,7 +5,7 @@ import { getTableConfig, integer, sqliteTable, text, withReplicas } from 'drizzl
 import t from 'tap'
 import { storageConformance } from '../../src/conformance/index.ts'
 import { counters, challenges, drizzleStorage, sessions, users } from '../../src/storage/drizzle/sqlite/adapter.ts'
-import { openSqlite } from './sqlite-database.ts'
+import { openSqlite } from '../helpers/databases/sqlite.ts'
 
 const now = 1_790_000_000_123
 const failure = { key: 'failures', now, window: 1000, lapse: 1000 }

@@ -14,7 +14,7 @@ import { ownEnvironment } from '../helpers/environment.ts'
 import { freshDist } from '../helpers/fresh-dist.ts'
 import { httpClient } from '../helpers/http-client.ts'
 import { skipWithout } from '../helpers/requirements.ts'
-import { createDatabase } from '../adapters/pg-servers.ts'
+import { createDatabase } from '../helpers/databases/pg.ts'
 
 const EMAIL = 'ada@example.com'
 const SECRET = 'the same secret after a restart, 32 bytes or more'

@@ -6,10 +6,10 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { ownEnvironment } from '../helpers/environment.ts'
 import { otherNodeVersions } from '../helpers/node-versions.ts'
-import { compile } from './package/compile.ts'
-import { undocumented } from './package/documented.ts'
-import { Packed, manifest, root } from './package/packed.ts'
-import { signIn } from './package/sign-in.ts'
+import { compile } from '../helpers/package/compile.ts'
+import { undocumented } from '../helpers/package/documented.ts'
+import { Packed, manifest, root } from '../helpers/package/packed.ts'
+import { signIn } from '../helpers/package/sign-in.ts'
 
 const execute = promisify(execFile)
 const packed = new Packed(t)

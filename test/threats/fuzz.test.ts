@@ -1,5 +1,5 @@
 import t from 'tap'
-import { fuzz } from './fuzz/campaign.ts'
+import { fuzz } from '../helpers/fuzz/campaign.ts'
 
 /** Responses that a short run must reach. If nobody logs in, the run tests little. */
 const REACHED = [

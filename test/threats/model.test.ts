@@ -5,11 +5,11 @@ import { drizzleStorage as pgStorage } from '../../src/storage/drizzle/pg/adapte
 import { freshDatabase, skipWithoutServer, type ServerKind } from '../helpers/databases.ts'
 import { seed } from '../helpers/properties.ts'
 import { openStore } from '../helpers/stores.ts'
-import { openLibsql } from '../adapters/libsql-database.ts'
-import { startPGlite } from '../adapters/pg-servers.ts'
-import { sequences } from './model/commands.ts'
-import { Run } from './model/run.ts'
-import { createWorld } from './model/world.ts'
+import { openLibsql } from '../helpers/databases/libsql.ts'
+import { startPGlite } from '../helpers/databases/pg.ts'
+import { sequences } from '../helpers/model/commands.ts'
+import { Run } from '../helpers/model/run.ts'
+import { createWorld } from '../helpers/model/world.ts'
 
 /** The number of sequences on SQLite. Slower databases get fewer. `MODEL_RUNS` changes all of them in the same proportion. */
 const DAILY = 100

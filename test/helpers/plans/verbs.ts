@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import type { ExpiringKind, OtpAuthStorage } from '../../src/storage/contract.ts'
+import type { ExpiringKind, OtpAuthStorage } from '../../../src/storage/contract.ts'
 
 const now = 1_790_000_000_123
 const hour = 3_600_000

@@ -2,8 +2,8 @@ import { drizzle } from 'drizzle-orm/mysql2'
 import { migrate } from 'drizzle-orm/mysql2/migrator'
 import { createPool, type Pool, type PoolOptions } from 'mysql2/promise'
 import { randomBytes, randomUUID } from 'node:crypto'
-import { migrations } from '../../src/storage/drizzle/mysql/adapter.ts'
-import type { BoundAttempt, NewChallenge, Session } from '../../src/storage/contract.ts'
+import { migrations } from '../../../src/storage/drizzle/mysql/adapter.ts'
+import type { BoundAttempt, NewChallenge, Session } from '../../../src/storage/contract.ts'
 
 export const mysqlUrl = process.env['TEST_MYSQL_URL']
 

@@ -1,7 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import otpAuth, { type OtpAuthStorage, type OtpEmail } from '../../../src/index.ts'
 import { STORAGE_VERBS } from '../../../src/storage/unavailable.ts'
-import { START } from '../../helpers/app.ts'
+import { START } from '../app.ts'
 import { settings } from './settings.ts'
 
 /** When a process dies: at its nth storage call, which takes effect or does not. */

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { seededNumbers } from '../../helpers/random.ts'
+import { seededNumbers } from '../random.ts'
 
 /** Random choices. The same seed gives the same choices. */
 export interface Dice {

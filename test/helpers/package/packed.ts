@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
-import { ownEnvironment } from '../../helpers/environment.ts'
-import { freshDist } from '../../helpers/fresh-dist.ts'
+import { ownEnvironment } from '../environment.ts'
+import { freshDist } from '../fresh-dist.ts'
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url))
 

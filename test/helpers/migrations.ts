@@ -6,7 +6,7 @@ import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
-import { ownEnvironment } from '../helpers/environment.ts'
+import { ownEnvironment } from './environment.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 

@@ -4,8 +4,8 @@ import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { ConformanceDatabase } from '../../src/conformance/index.ts'
-import { drizzleStorage, migrations, users } from '../../src/storage/drizzle/sqlite/adapter.ts'
+import type { ConformanceDatabase } from '../../../src/conformance/index.ts'
+import { drizzleStorage, migrations, users } from '../../../src/storage/drizzle/sqlite/adapter.ts'
 
 /** A path in a new directory, and a function that removes both. */
 export async function temporaryFile (): Promise<{ file: string, remove: () => Promise<void> }> {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { MongoClient, type CommandStartedEvent, type Db, type Document } from 'mongodb'
-import { mongodbStorage } from '../../src/storage/mongodb/adapter.ts'
-import { statementsOf, type Access, type Explain } from './plans-verbs.ts'
+import { mongodbStorage } from '../../../src/storage/mongodb/adapter.ts'
+import { statementsOf, type Access, type Explain } from './verbs.ts'
 
 /** An empty database with our indexes, and the commands that the driver sends for each storage call. */
 export async function openMongodb (url: string) {

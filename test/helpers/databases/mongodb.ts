@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { MongoClient, type Collection, type Db } from 'mongodb'
-import type { ConformanceDatabase } from '../../src/conformance/index.ts'
-import { mongodbStorage, type MongodbStorageOptions, type UserDocument } from '../../src/storage/mongodb/adapter.ts'
+import type { ConformanceDatabase } from '../../../src/conformance/index.ts'
+import { mongodbStorage, type MongodbStorageOptions, type UserDocument } from '../../../src/storage/mongodb/adapter.ts'
 
 /** A new empty database, with an adapter on each client. */
 export interface MongodbDatabase extends ConformanceDatabase {

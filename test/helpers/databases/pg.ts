@@ -10,8 +10,8 @@ import { migrate as migratePostgresJs } from 'drizzle-orm/postgres-js/migrator'
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import postgres from 'postgres'
-import type { ConformanceDatabase } from '../../src/conformance/index.ts'
-import { drizzleStorage, migrations, users } from '../../src/storage/drizzle/pg/adapter.ts'
+import type { ConformanceDatabase } from '../../../src/conformance/index.ts'
+import { drizzleStorage, migrations, users } from '../../../src/storage/drizzle/pg/adapter.ts'
 
 export type PostgresHandle = PgDatabase<PgQueryResultHKT, any, any>
 

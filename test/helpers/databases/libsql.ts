@@ -1,9 +1,9 @@
 import { createClient, type Config } from '@libsql/client'
 import { drizzle } from 'drizzle-orm/libsql'
 import { migrate } from 'drizzle-orm/libsql/migrator'
-import type { ConformanceDatabase } from '../../src/conformance/index.ts'
-import { drizzleStorage, migrations, users } from '../../src/storage/drizzle/sqlite/adapter.ts'
-import { temporaryFile } from './sqlite-database.ts'
+import type { ConformanceDatabase } from '../../../src/conformance/index.ts'
+import { drizzleStorage, migrations, users } from '../../../src/storage/drizzle/sqlite/adapter.ts'
+import { temporaryFile } from './sqlite.ts'
 
 /** A new database file with several libsql clients, and an adapter on each. */
 export async function openLibsql (config: Omit<Config, 'url'> = {}, clients = 4) {

@@ -1,7 +1,7 @@
 import { MongoServerError, ObjectId, type Db } from 'mongodb'
 import type { Test } from 'tap'
-import type { UserRecord } from '../../src/storage/contract.ts'
-import type { MongodbDatabase, MongodbServer } from './mongodb-database.ts'
+import type { UserRecord } from '../../../src/storage/contract.ts'
+import type { MongodbDatabase, MongodbServer } from '../databases/mongodb.ts'
 
 /** A document type of an application: an interface with its own ID type and its own field. */
 interface Person {

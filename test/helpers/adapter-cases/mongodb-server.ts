@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { MongoClient, type CommandStartedEvent, type Db } from 'mongodb'
 import type { Test } from 'tap'
-import { mongodbStorage, type UserDocument } from '../../src/storage/mongodb/adapter.ts'
-import type { MongodbServer } from './mongodb-database.ts'
+import { mongodbStorage, type UserDocument } from '../../../src/storage/mongodb/adapter.ts'
+import type { MongodbServer } from '../databases/mongodb.ts'
 
 const now = 1_790_000_000_123
 const hour = 3_600_000

@@ -6,7 +6,7 @@ import { networkOf } from '../../../src/core/network.ts'
 import { createCounterKeys } from '../../../src/core/counter-keys.ts'
 import otpAuth from '../../../src/index.ts'
 import { drizzleStorage, users } from '../../../src/storage/drizzle/sqlite/adapter.ts'
-import { createClock, openDatabase } from '../../helpers/app.ts'
+import { createClock, openDatabase } from '../app.ts'
 import { createSecrets } from './secrets.ts'
 
 const SECRET = 'a secret of the tests, of 32 bytes or more'

@@ -2,8 +2,8 @@ import { sql } from 'drizzle-orm'
 import { bigint, bigserial, boolean, pgTable, serial, text, timestamp, uuid, type PgColumnBuilderBase } from 'drizzle-orm/pg-core'
 import { randomBytes } from 'node:crypto'
 import type { Test } from 'tap'
-import { users, drizzleStorage, type UsersTable } from '../../src/storage/drizzle/pg/adapter.ts'
-import type { TestPostgres } from './pg-servers.ts'
+import { users, drizzleStorage, type UsersTable } from '../../../src/storage/drizzle/pg/adapter.ts'
+import type { TestPostgres } from '../databases/pg.ts'
 
 const uuidOfNobody = 'a9a8a7a6-0000-4000-8000-000000000000'
 

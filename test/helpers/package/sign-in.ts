@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
-import { ownEnvironment } from '../../helpers/environment.ts'
+import { ownEnvironment } from '../environment.ts'
 
 /**
  * Starts the server of a consumer in a separate process and logs in: request, code, verify, guarded route.

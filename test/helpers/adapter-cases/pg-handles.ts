@@ -5,8 +5,8 @@ import { boolean, getTableConfig, pgTable, text, withReplicas } from 'drizzle-or
 import { drizzle as drizzlePGlite, type PgliteDatabase } from 'drizzle-orm/pglite'
 import pg from 'pg'
 import type { Test } from 'tap'
-import { counters, challenges, drizzleStorage, sessions, users } from '../../src/storage/drizzle/pg/adapter.ts'
-import type { PostgresHandle, ServerDriver, startPGlite, TestPostgres } from './pg-servers.ts'
+import { counters, challenges, drizzleStorage, sessions, users } from '../../../src/storage/drizzle/pg/adapter.ts'
+import type { PostgresHandle, ServerDriver, startPGlite, TestPostgres } from '../databases/pg.ts'
 
 const failure = { key: 'failures', now: 1_700_000_000_000, window: 1000, lapse: 1000 }
 

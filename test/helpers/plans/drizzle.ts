@@ -7,11 +7,11 @@ import { drizzle as drizzlePGlite } from 'drizzle-orm/pglite'
 import type { RowDataPacket } from 'mysql2'
 import type { Pool as MysqlPool } from 'mysql2/promise'
 import type pg from 'pg'
-import { drizzleStorage as mysqlStorage } from '../../src/storage/drizzle/mysql/adapter.ts'
-import { drizzleStorage as pgStorage } from '../../src/storage/drizzle/pg/adapter.ts'
-import { drizzleStorage as sqliteStorage } from '../../src/storage/drizzle/sqlite/adapter.ts'
-import { fill, statementsOf, type Access, type Explain } from './plans-verbs.ts'
-import type { connect } from './sqlite-database.ts'
+import { drizzleStorage as mysqlStorage } from '../../../src/storage/drizzle/mysql/adapter.ts'
+import { drizzleStorage as pgStorage } from '../../../src/storage/drizzle/pg/adapter.ts'
+import { drizzleStorage as sqliteStorage } from '../../../src/storage/drizzle/sqlite/adapter.ts'
+import { fill, statementsOf, type Access, type Explain } from './verbs.ts'
+import type { connect } from '../databases/sqlite.ts'
 
 export interface Statement { sql: string, params: unknown[] }
 
