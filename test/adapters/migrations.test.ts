@@ -9,7 +9,6 @@ import t, { type Test } from 'tap'
 import mysqlConfig from '../../drizzle/mysql.config.ts'
 import pgConfig from '../../drizzle/pg.config.ts'
 import sqliteConfig from '../../drizzle/sqlite.config.ts'
-import { migrations as mysqlMigrations } from '../../src/storage/drizzle/mysql/adapter.ts'
 import { migrations as pgMigrations } from '../../src/storage/drizzle/pg/adapter.ts'
 import { migrations as sqliteMigrations } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { applicationMigrations, regenerate } from '../helpers/migrations.ts'
@@ -23,10 +22,6 @@ for (const [dialect, config] of Object.entries({ sqlite: sqliteConfig, pg: pgCon
     t.match(output, /No schema changes/)
   })
 }
-
-t.test('the migrations table keeps its name; with another name, applications would run all migrations again', async (t) => {
-  for (const { migrationsTable } of [sqliteMigrations, pgMigrations, mysqlMigrations]) t.equal(migrationsTable, '__otp_auth_migrations')
-})
 
 /** Drizzle skips a migration that is older than the last one in its table. Those of the application can be older or newer than ours. */
 const ages = { older: Date.UTC(2001, 0), newer: Date.UTC(2101, 0) }

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
 import t from 'tap'
-import { SECRET, claimsOf, encode, forge, headerOf, keyFor, without } from '../helpers/jwt.ts'
+import { buildApp } from '../helpers/app.ts'
+import { SECRET, claimsOf, encode, forge, headerOf, hmac, keyFor, withStrayBits, without } from '../helpers/jwt.ts'
 import { ACCESS, HEADER, REFRESH_COOKIE, loggedIn } from '../helpers/login.ts'
 
 t.test('tokens have exactly the documented claims, and a token that is built by hand with the right key is accepted', async (t) => {
@@ -137,4 +138,136 @@ t.test('a refresh token is not accepted as a bearer token, nor an access token a
   }
   anna.cookies.set(REFRESH_COOKIE, refresh)
   t.match(await anna.refresh(), { status: 200 }, 'the session still works')
+})
+
+t.test('a token has only one spelling: padding, set unused bits and standard base64 are refused', async (t) => {
+  const { claims, token, accepts, refuses } = await loggedIn(t)
+  const [header, payload, signature] = token.split('.') as [string, string, string]
+  t.ok(Buffer.from(withStrayBits(signature), 'base64url').equals(Buffer.from(signature, 'base64url')), 'a lenient decoder reads the same bytes')
+  // The length of this payload leaves unused bits, so it has a second spelling. The signature below covers that spelling.
+  const uneven = encode(['', 'x', 'xx'].map((pad) => JSON.stringify({ ...claims, pad })).find((text) => text.length % 3 !== 0)!)
+  t.ok(await accepts(`${header}.${uneven}.${hmac(`${header}.${uneven}`, ACCESS)}`))
+  let other = ''
+  for (let round = 0; !/[-_]/.test(other.split('.')[2] ?? ''); round++) other = forge(HEADER, { ...claims, round }, ACCESS)
+  t.ok(await accepts(other))
+  const standard = other.split('.')[2]!.replaceAll('-', '+').replaceAll('_', '/')
+  await refuses(t, {
+    'stray bits in the signature': `${header}.${payload}.${withStrayBits(signature)}`,
+    'a padded signature': `${token}=`,
+    'a signature padded twice': `${token}==`,
+    'standard base64': `${other.split('.').slice(0, 2).join('.')}.${standard}`,
+    'a space in the signature': `${header}.${payload}.${signature.slice(0, 9)} ${signature.slice(9)}`,
+    'a character that decoders skip': `${header}.${payload}.${signature.slice(0, 9)}!${signature.slice(9)}`,
+    'stray bits in the payload': `${header}.${withStrayBits(uneven)}.${hmac(`${header}.${withStrayBits(uneven)}`, ACCESS)}`,
+    'a padded payload': `${header}.${uneven}=.${hmac(`${header}.${uneven}=`, ACCESS)}`,
+    'a signature cut short': token.slice(0, -4),
+    'a signature with extra characters': `${token}AAAA`
+  })
+})
+
+t.test('extra dots, empty parts and parts that are not JSON are refused', async (t) => {
+  const { claims, token, refuses } = await loggedIn(t)
+  const [header, payload, signature] = token.split('.') as [string, string, string]
+  await refuses(t, {
+    nothing: '',
+    'a dot': '.',
+    'two dots': '..',
+    'three dots': '...',
+    'a dot before': `.${token}`,
+    'a dot after': `${token}.`,
+    'a fourth part': `${token}.${signature}`,
+    'five parts': `${header}.${payload}.${signature}.${payload}.${signature}`,
+    'an empty header': `.${payload}.${signature}`,
+    'an empty payload': `${header}..${hmac(`${header}.`, ACCESS)}`,
+    'an empty signature': `${header}.${payload}.`,
+    'two parts': `${header}.${payload}`,
+    'a header that is not JSON': forge('{"alg"', claims, ACCESS),
+    'a header that is null': forge('null', claims, ACCESS),
+    'a header that is a list': forge('[]', claims, ACCESS),
+    'a header that is a number': forge('1', claims, ACCESS),
+    'a payload that is not JSON': forge(HEADER, '{"sub"', ACCESS),
+    'a payload that is null': forge(HEADER, 'null', ACCESS),
+    'a payload that is a text': forge(HEADER, '"access"', ACCESS),
+    'a payload that is a list': forge(HEADER, [claims], ACCESS),
+    nonsense: '%%%',
+    'two tokens': `${token} ${token}`
+  })
+})
+
+t.test('a token expires exactly at exp', async (t) => {
+  const { claims, clock, accepts } = await loggedIn(t)
+  const exp = Math.floor(clock() / 1000) + 100
+  const token = forge(HEADER, { ...claims, exp }, ACCESS)
+  const moveTo = (milliseconds: number) => clock.advance((milliseconds - clock()) / 1000)
+  moveTo(exp * 1000 - 1000)
+  t.ok(await accepts(token), 'a second before')
+  moveTo(exp * 1000 - 1)
+  t.ok(await accepts(token), 'a millisecond before')
+  moveTo(exp * 1000)
+  t.notOk(await accepts(token), 'at it')
+  moveTo(exp * 1000 + 1)
+  t.notOk(await accepts(token), 'after it')
+})
+
+t.test('a refresh token must have the claim seq, and is checked like an access token', async (t) => {
+  const { anna, calls } = await loggedIn(t)
+  const refresh = anna.cookies.get(REFRESH_COOKIE)!
+  const claims = claimsOf(refresh)
+  const header = { alg: 'HS256', typ: 'rt+jwt' }
+  const key = keyFor('refresh')
+  const forged: Record<string, string> = {
+    'no seq': forge(header, without(claims, 'seq'), key),
+    'alg none': `${encode({ ...header, alg: 'none' })}.${encode(claims)}.`,
+    'another algorithm': forge({ ...header, alg: 'HS512' }, claims, key, 'HS512'),
+    kid: forge({ ...header, kid: '1' }, claims, key),
+    padding: `${refresh}=`,
+    'stray bits': refresh.replace(/[^.]+$/, withStrayBits),
+    nothing: ''
+  }
+  for (const seq of ['0', null, 0.5, -1e30, 2 ** 53, true, [0]]) forged[`seq ${JSON.stringify(seq)}`] = forge(header, { ...claims, seq }, key)
+  for (const name of ['sub', 'sid', 'jti', 'type', 'iat', 'exp']) forged[`no ${name}`] = forge(header, without(claims, name), key)
+  for (const [name, value] of Object.entries(forged)) {
+    anna.cookies.set(REFRESH_COOKIE, value)
+    calls.length = 0
+    t.match(await anna.refresh(), { status: 401, body: { code: 'OTP_AUTH_INVALID_REFRESH_TOKEN' }, setCookies: { length: 0 } }, name)
+    t.strictSame(calls, [], `${name}: storage is not called`)
+  }
+  anna.cookies.set(REFRESH_COOKIE, forge(header, claims, key))
+  t.match(await anna.refresh(), { status: 200 }, 'built by hand without an error, it is accepted')
+})
+
+t.test('issuer and audience are set in both tokens and required in both', async (t) => {
+  const { browser, codeFor } = await buildApp(t, { secretKey: SECRET, issuer: 'https://app.example', audience: 'app' })
+  const anna = browser()
+  const access = await anna.login('anna@example.com', codeFor)
+  const refresh = anna.cookies.get('__Host-refresh_token')!
+  for (const token of [access, refresh]) t.match(claimsOf(token), { iss: 'https://app.example', aud: 'app' })
+  const refused = (claims: Record<string, unknown>): Record<string, Record<string, unknown>> => ({
+    'no iss': without(claims, 'iss'),
+    'no aud': without(claims, 'aud'),
+    'another iss': { ...claims, iss: 'https://evil.example' },
+    'another aud': { ...claims, aud: 'other' },
+    'an iss that begins with the right one': { ...claims, iss: 'https://app.example.evil.example' },
+    'iss null': { ...claims, iss: null },
+    'aud null': { ...claims, aud: null },
+    'only another aud in an array': { ...claims, aud: ['other'] },
+    'an empty array as aud': { ...claims, aud: [] },
+    'an empty aud': { ...claims, aud: '' }
+  })
+  for (const [name, claims] of Object.entries(refused(claimsOf(access)))) {
+    t.match(await anna.get('/me', forge(HEADER, claims, keyFor('access'))), { status: 401, body: { code: 'OTP_AUTH_INVALID_TOKEN' } }, name)
+  }
+  for (const [name, claims] of Object.entries(refused(claimsOf(refresh)))) {
+    anna.cookies.set('__Host-refresh_token', forge({ ...HEADER, typ: 'rt+jwt' }, claims, keyFor('refresh')))
+    t.match(await anna.refresh(), { status: 401, body: { code: 'OTP_AUTH_INVALID_REFRESH_TOKEN' } }, name)
+  }
+  t.equal((await anna.get('/me', forge(HEADER, claimsOf(access), keyFor('access')))).status, 200)
+  anna.cookies.set('__Host-refresh_token', refresh)
+  t.equal((await anna.refresh()).status, 200)
+})
+
+t.test('without issuer and audience, the tokens have neither claim', async (t) => {
+  const { browser, codeFor } = await buildApp(t)
+  const claims = claimsOf(await browser().login('anna@example.com', codeFor))
+  t.notOk('iss' in claims || 'aud' in claims)
 })

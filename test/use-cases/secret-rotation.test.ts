@@ -141,3 +141,34 @@ t.test('without the first step, a process that does not know the new secret yet 
   t.equal((await there.refresh()).status, 200)
   t.equal((await bert.at(behind).verifyOtp('bert@example.com', codeFor('bert@example.com'))).status, 200, 'the code works')
 })
+
+t.test('the first of several secrets signs, all of them verify, and the tokens of a removed secret are refused', async (t) => {
+  const clock = createClock()
+  const before = await buildApp(t, { secretKey: OLD, clock })
+  const { storage } = before
+  const during = await buildApp(t, { secretKey: [NEW, Buffer.from(OLD)], storage, clock })
+  const after = await buildApp(t, { secretKey: [NEW], storage, clock })
+  const [anna, annaDuring, annaAfter] = [before.browser(), during.browser(), after.browser()]
+  const become = (to: typeof anna, from: typeof anna) => { for (const [name, value] of from.cookies) to.cookies.set(name, value) }
+  const invalid = { status: 401, body: { code: 'OTP_AUTH_INVALID_TOKEN' } }
+
+  const oldToken = await anna.login('anna@example.com', before.codeFor)
+  t.equal((await annaDuring.get('/me', oldToken)).status, 200, 'a token from before the rotation')
+  t.match(await annaAfter.get('/me', oldToken), invalid, 'once the old secret is removed')
+  become(annaAfter, anna)
+  t.match(await annaAfter.refresh(), { status: 401, body: { code: 'OTP_AUTH_INVALID_REFRESH_TOKEN' } }, 'the refresh token, too')
+
+  become(annaDuring, anna)
+  const renewed = await annaDuring.refresh()
+  t.equal(renewed.status, 200, 'a refresh token from before the rotation')
+  t.equal((await annaAfter.get('/me', renewed.body.access_token)).status, 200, 'the new access token is signed with the new secret')
+  t.match(await anna.get('/me', renewed.body.access_token), invalid, 'the old secret cannot verify it')
+
+  await anna.requestOtp('bert@example.com')
+  const [bert, bertLate] = [during.browser(), after.browser()]
+  become(bert, anna)
+  become(bertLate, anna)
+  const code = before.codeFor('bert@example.com')
+  t.match(await bertLate.verifyOtp('bert@example.com', code), { status: 401, body: { code: 'OTP_AUTH_INVALID_CODE' } }, 'a code of a removed secret')
+  t.equal((await bert.verifyOtp('bert@example.com', code)).status, 200, 'a code that was sent before the rotation')
+})

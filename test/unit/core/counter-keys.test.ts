@@ -54,16 +54,3 @@ t.test('different kinds, networks, devices and instances never share a key', asy
   const all = ['otp_auth', 'admin', ''].flatMap(keysOf)
   t.equal(new Set(all).size, all.length)
 })
-
-t.test('keys stay the same in every version, because other keys would reset every limit and end every code', async (t) => {
-  const email = 'v.x+tag@gmail.com'
-  t.strictSame([
-    counterKeys.emailHash(email), ...mailboxKeys(email), counterKeys.failures('emailHash'), counterKeys.failuresOfDevice('emailHash', 'device'), counterKeys.unboundAttempts('emailHash')
-  ], [
-    '-c03WUYv6toGRH3vSURJr4gt-WgILwqwDPTzU2gat44', 'eJs2ZO6FXal18yx8qfqEq7h5JvdQQb2l2wjw3LEU8pU',
-    'TZZyONXZcIXgQFdICYZLkTAVEBPz7COx5iKZXO3IWxA', 'dvH6ZLLLWvMk2p45SISNEwVV_A0PeBPz5DqXpAWRWGg',
-    'v1nonPS3bZhMoyKxy2giVQSWP0BZuSBPPKCXPggHonw', 'CztLHYhzrOOXcl19N87gz1fwvBn0cVxfPWnYcOCDfe0',
-    'S8AtxTJfhFksQ0Px6r-BgvY8yggVnYxcgwKQjYPnT1Q', 'qiq3K-A4lEHUl8FI2Sp3couLLhndyeISqOxxH8OPH44',
-    'fI-N5UWnnXpweZJxPHUmtVM_wRKD1AcF9oprERifKC0'
-  ])
-})

@@ -21,10 +21,3 @@ t.test('a secret gives the same keys in every process, and the keys are in the o
     t.strictSame(rotated[purpose], [...deriveKeys([TWO], 'otp_auth')[purpose], ...deriveKeys([ONE], 'otp_auth')[purpose]])
   }
 })
-
-t.test('keys stay the same in every version, because other keys would end every session and code', async (t) => {
-  const keys = deriveKeys([ONE], 'otp_auth')
-  t.strictSame(PURPOSES.map((purpose) => keys[purpose][0]!.subarray(0, 9).toString('base64url')), [
-    '2zLGKYhMP7Us', 'm5Xa2a5vQ2gL', 'ry7EH9plS89h', 'ATMjxbrfUKMf'
-  ])
-})
