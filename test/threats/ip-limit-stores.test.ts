@@ -1,19 +1,13 @@
-import { randomUUID } from 'node:crypto'
 import Fastify from 'fastify'
-import { Redis } from 'ioredis'
-import t, { type Test } from 'tap'
-import otpAuth, { type OtpAuthOptions, type RateLimitOptions, type RateLimitStore } from '../../src/index.ts'
-import { MemoryStore } from '../../src/ip-limits/stores.ts'
+import t from 'tap'
+import otpAuth, { type RateLimitStore } from '../../src/index.ts'
 import { buildApp } from '../helpers/app.ts'
-import type { Answer, Browser } from '../helpers/browser.ts'
-import { cutProxy } from '../helpers/cut-proxy.ts'
 import { addInstance } from '../helpers/instances.ts'
+import { everyRoute, failsClosed } from '../helpers/ip-limits.ts'
 import { logged } from '../helpers/log.ts'
 import { required } from '../helpers/options.ts'
-import { skipWithout } from '../helpers/requirements.ts'
 
 const ANNA = 'anna@example.com'
-const URL_OF_REDIS = process.env['TEST_REDIS_URL']
 
 type Incr = RateLimitStore['incr']
 
@@ -29,25 +23,6 @@ function counting () {
     done(null, { current: counts.get(key)!, ttl: timeWindow })
   }
   return { asked, incr }
-}
-
-const everyRoute = (browser: Browser): Record<string, () => Promise<Answer>> => ({
-  'request-otp': () => browser.requestOtp(ANNA),
-  'verify-otp': () => browser.verifyOtp(ANNA, '123456'),
-  refresh: () => browser.refresh(),
-  logout: () => browser.logout()
-})
-
-/** Every route responds with 503 and keeps the cookies. A user who is logged in stays logged in. */
-async function failsClosed (t: Test, anna: Browser, token: string, how: string): Promise<void> {
-  const jar = [...anna.cookies]
-  for (const [route, send] of Object.entries(everyRoute(anna))) {
-    t.match(await send(), {
-      status: 503, body: { code: 'OTP_AUTH_STORAGE_UNAVAILABLE' }, setCookies: { length: 0 }, headers: { 'cache-control': 'no-store' }
-    }, `${how}: ${route}`)
-  }
-  t.strictSame([...anna.cookies], jar)
-  t.equal((await anna.get('/me', token)).status, 200, `${how}: guards do not use the store`)
 }
 
 t.test('a custom store counts separately for each instance and route, and together for all processes', async (t) => {
@@ -112,103 +87,4 @@ t.test('a store class without the method incr is refused at startup', async (t) 
       code: 'OTP_AUTH_INVALID_OPTION', message: /rateLimit\.store must be a class whose objects have the method incr/
     })
   }
-})
-
-t.test('the memory store keeps the last 50,000 windows of a limit, and at most twice as many', async (t) => {
-  // Replaced by hand, because `t.intercept` keeps a record of every call.
-  const system = Date.now
-  let now = 1_790_000_000_000
-  t.teardown(() => { Date.now = system })
-  Date.now = () => now
-  const store = new MemoryStore()
-  const count = (key: number) => {
-    let counted = 0
-    store.incr(`${key}`, (_error, result) => { counted = result!.current }, 1000, 1)
-    return counted
-  }
-  const twice: number[] = []
-  for (let key = 0; key < 100_000; key++) if (count(key) !== 1) twice.push(key)
-  t.strictSame(twice, [])
-  t.strictSame([count(0), count(49_999), count(50_000), count(99_999)], [2, 2, 2, 2], 'all 100,000 are kept')
-  t.equal(count(100_000), 1)
-  t.strictSame([count(50_000), count(99_999)], [3, 3], 'the last 50,000 are kept')
-  t.strictSame([count(0), count(49_999)], [1, 1], 'earlier ones are forgotten')
-
-  now += 999
-  t.strictSame([count(99_999), count(100_000)], [4, 2])
-  now += 1
-  t.strictSame([count(99_999), count(100_000)], [1, 1], 'the window has ended')
-  now += 999
-  t.strictSame([count(99_999), count(100_000)], [2, 2], 'a new window began when the last one ended')
-})
-
-t.test('on Redis', { skip: skipWithout('TEST_REDIS_URL') }, async (t) => {
-  /** A client of the application, as the README recommends. */
-  function connect (t: Test, url = URL_OF_REDIS!): Redis {
-    const redis = new Redis(url, { maxRetriesPerRequest: 1, commandTimeout: 500 })
-    redis.on('error', () => {})
-    t.teardown(() => { redis.disconnect() })
-    return redis
-  }
-  const build = (t: Test, name: string, limits: RateLimitOptions, more: Partial<OtpAuthOptions> = {}) =>
-    buildApp(t, { name, rateLimit: limits, ...more })
-  const freshName = () => randomUUID().slice(0, 8)
-
-  await t.test('all processes share one limit, which is exact for parallel requests', async (t) => {
-    const name = freshName()
-    const redis = connect(t)
-    t.teardown(async () => { await redis.del(await redis.keys(`*${name}*`)) })
-    const logout = { max: 20 }
-    const browsers = [
-      (await build(t, name, { redis, logout })).browser(),
-      (await build(t, name, { redis: connect(t), logout })).browser(),
-    ]
-    const answers = await Promise.all(Array.from({ length: 60 }, (_, n) => browsers[n % 2]!.logout()))
-    t.equal(answers.filter(({ status }) => status === 200).length, 20)
-    const refused = answers.filter(({ status }) => status === 429)
-    t.equal(refused.length, 40)
-    t.ok(refused.every(({ body, headers }) => headers['retry-after'] === String(body.retryAfter) && body.retryAfter <= 600 && body.retryAfter > 500))
-    t.equal((await browsers[0]!.refresh()).status, 401, 'another route has its own count')
-    const namesake = await build(t, `${name}2`, { redis, logout })
-    t.equal((await namesake.browser().logout()).status, 200, 'another instance has its own count')
-    t.strictSame((await redis.keys(`*${name}*`)).sort(), [
-      `fastify-rate-limit-${name}2:logout:192.0.2.1`, `fastify-rate-limit-${name}:logout:192.0.2.1`, `fastify-rate-limit-${name}:refresh:192.0.2.1`
-    ].sort())
-    const left = await redis.pttl(`fastify-rate-limit-${name}:logout:192.0.2.1`)
-    t.ok(left > 500_000 && left <= 600_000, 'the count ends with its window')
-  })
-
-  await t.test('a Redis command of the application that has the name of a command of @fastify/rate-limit is not used, and keeps working', async (t) => {
-    const name = freshName()
-    const redis = connect(t)
-    t.teardown(async () => { await redis.del(await redis.keys(`*${name}*`)) })
-    for (const command of ['rateLimit', 'rateLimitRead']) redis.defineCommand(command, { numberOfKeys: 1, lua: 'return 1' })
-    const { browser } = await build(t, name, { redis, logout: { max: 2 } })
-    const seen: number[] = []
-    for (let n = 0; n < 3; n++) seen.push((await browser().logout()).status)
-    t.strictSame(seen, [200, 200, 429])
-    t.equal(await (redis as never as { rateLimit (key: string): Promise<number> }).rateLimit('key'), 1, 'the command of the application still works')
-  })
-
-  await t.test('if Redis stops or hangs, the response is 503; everything works again once Redis is back', async (t) => {
-    const name = freshName()
-    const direct = connect(t)
-    t.teardown(async () => { await direct.del(await direct.keys(`*${name}*`)) })
-    const { hostname, port } = new URL(URL_OF_REDIS!)
-    const proxy = await cutProxy(t, hostname, Number(port || 6379))
-    const { browser, codeFor } = await build(t, name, { redis: connect(t, `redis://127.0.0.1:${proxy.port}`) })
-    const anna = browser()
-    const token = await anna.login(ANNA, codeFor)
-
-    proxy.hang()
-    await failsClosed(t, anna, token, 'Redis hangs')
-    await proxy.restore()
-    await proxy.cut()
-    await failsClosed(t, anna, token, 'Redis has stopped')
-    await proxy.restore()
-    let answer: Answer
-    do answer = await anna.logout()
-    while (answer.status === 503)
-    t.equal(answer.status, 200)
-  })
 })
