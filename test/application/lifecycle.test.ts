@@ -8,6 +8,7 @@ import { buildApp, openDatabase, openStorage } from '../helpers/app.ts'
 import { ownEnvironment } from '../helpers/environment.ts'
 import { freshDist } from '../helpers/fresh-dist.ts'
 import { spyStorage } from '../helpers/spy-storage.ts'
+import { withTimers, type Made } from '../helpers/timers.ts'
 
 const ANNA = 'anna@example.com'
 
@@ -142,29 +143,6 @@ t.test('onClose waits at most deliveryTimeout for a delivery that never ends', a
   await app.close()
   t.match(events.at(-1), { type: 'delivery.failed', reason: 'timeout' })
 })
-
-interface Made { callback: () => Promise<void>, delay: number, timer: NodeJS.Timeout }
-
-/** Replaces setInterval and clearInterval while `run` runs. */
-async function withTimers (run: (timers: { made: Made[], cleared: unknown[] }) => Promise<void>) {
-  const { setInterval, clearInterval } = globalThis
-  const made: Made[] = []
-  const cleared: unknown[] = []
-  globalThis.setInterval = ((callback: () => Promise<void>, delay: number) => {
-    const timer = setInterval(callback, delay)
-    made.push({ callback, delay, timer })
-    return timer
-  }) as typeof setInterval
-  globalThis.clearInterval = ((timer: NodeJS.Timeout) => {
-    cleared.push(timer)
-    clearInterval(timer)
-  }) as typeof clearInterval
-  try {
-    await run({ made, cleared })
-  } finally {
-    Object.assign(globalThis, { setInterval, clearInterval })
-  }
-}
 
 t.test('the cleanup timer runs, survives a failure, does not keep the process alive and is cleared in onClose', async (t) => {
   await withTimers(async ({ made, cleared }) => {

@@ -1,8 +1,8 @@
-import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { START, buildApp, openDatabase, openStorage, withVerbs } from '../helpers/app.ts'
 import { drizzleStorage } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { logged } from '../helpers/log.ts'
+import { withTimers, type Made } from '../helpers/timers.ts'
 
 const HOUR_MS = 3600_000
 
@@ -62,8 +62,15 @@ t.test('cleanup runs at its interval, and a failed cleanup is logged and tried a
       return await real.removeExpired(removal)
     }
   })
-  await buildApp(t, { storage, cleanupInterval: 1 })
-  // The timer of the cleanup does not keep the process alive. This wait does.
-  while (logged(/"Cleanup finished"/).length === 0) await setTimeout(50)
-  t.equal(logged(/Cleanup failed/).length, 1)
+  await withTimers(async ({ made }) => {
+    await buildApp(t, { storage, cleanupInterval: 1 })
+    const [{ callback, delay }] = made as [Made]
+    t.equal(delay, 1000)
+    await callback()
+    t.equal(logged(/Cleanup failed/).length, 1)
+    t.equal(logged(/"Cleanup finished"/).length, 0)
+    await callback()
+    t.equal(logged(/"Cleanup finished"/).length, 1)
+    t.equal(logged(/Cleanup failed/).length, 1)
+  })
 })
