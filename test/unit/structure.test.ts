@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { join, posix, sep } from 'node:path'
+import { join, posix, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import ts from 'typescript'
@@ -105,4 +105,11 @@ t.test('a storage adapter imports no Fastify package through other files either'
 t.test('every test file belongs to a tier, and test/tiers.ts names no path without tests', async (t) => {
   for (const file of testFiles) t.doesNotThrow(() => tierOf(file))
   t.strictSame(tierStarts.filter((start) => !testFiles.some((file) => file.startsWith(start))), [])
+})
+
+t.test('a file that is not a test is a helper', async (t) => {
+  const others = /^(helpers|mutation|servers|release\/consumer)\/|^(README\.md|run\.ts|tiers\.ts|coverage-map\.js)$/
+  const names = readdirSync(join(src, '../test'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile()).map((entry) => relative(join(src, '../test'), join(entry.parentPath, entry.name)).split(sep).join('/'))
+  t.strictSame(names.filter((name) => others.test(name) === name.endsWith('.test.ts')), [])
 })
