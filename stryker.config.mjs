@@ -8,7 +8,8 @@ const groups = [
   {
     sources: ['src/core/tokens.ts', 'src/core/key-derivation.ts', 'src/http/jwt.ts', 'src/http/credentials.ts'],
     tests: [
-      'test/unit/core/key-derivation.test.ts', 'test/unit/core/tokens.test.ts', 'test/threats/token-forgery.test.ts', 'test/use-cases/token-claims.test.ts', 'test/threats/token-spelling.test.ts',
+      'test/unit/core/key-derivation.test.ts', 'test/unit/core/tokens.test.ts', 'test/threats/token-forgery.test.ts', 'test/use-cases/secret-rotation.test.ts',
+      'test/application/custom-claims.test.ts', 'test/pinned/stored-values.test.ts',
       'test/application/guards.test.ts', 'test/application/jwt.test.ts', 'test/application/instances.test.ts', 'test/application/refresh-delivery.test.ts'
     ]
   },
@@ -16,7 +17,8 @@ const groups = [
     sources: ['src/core/'],
     tests: [
       'test/unit/core/device-cookie.test.ts', 'test/unit/core/duration.test.ts', 'test/unit/core/email.test.ts', 'test/unit/core/with-timeout.test.ts', 'test/unit/core/network.test.ts',
-      'test/unit/core/guessing-odds.test.ts', 'test/unit/core/otp-code.test.ts', 'test/unit/core/counter-keys.test.ts', 'test/use-cases/verify-otp.test.ts'
+      'test/unit/core/guessing-odds.test.ts', 'test/unit/core/otp-code.test.ts', 'test/unit/core/counter-keys.test.ts', 'test/pinned/stored-values.test.ts',
+      'test/use-cases/verify-otp.test.ts'
     ]
   },
   {
@@ -40,7 +42,7 @@ const groups = [
     tests: [
       'test/pinned/storage-calls.test.ts', 'test/use-cases/login.test.ts', 'test/use-cases/events.test.ts', 'test/use-cases/verify-otp.test.ts', 'test/use-cases/request-otp.test.ts', 'test/use-cases/refresh.test.ts', 'test/use-cases/users.test.ts',
       'test/threats/hostile-input.test.ts',
-      'test/use-cases/delivery.test.ts', 'test/use-cases/cleanup.test.ts', 'test/use-cases/token-claims.test.ts', 'test/threats/storage-faults.test.ts',
+      'test/use-cases/delivery.test.ts', 'test/use-cases/cleanup.test.ts', 'test/application/custom-claims.test.ts', 'test/threats/storage-faults.test.ts',
       'test/application/otp-auth.test.ts', 'test/application/refresh-delivery.test.ts'
     ]
   },
@@ -55,10 +57,10 @@ const groups = [
 
 /** Tests of these files that take seconds or start processes. */
 const except = [
-  'a request that is still being answered when the application closes has its mail sent, too',
-  'onClose waits for a delivery that never ends no longer than deliveryTimeout',
-  'the cleanup timer runs, survives a failure, keeps no process alive and is cleared in onClose',
-  'a process with nothing else to do ends by itself',
+  'if the application closes during a request, the email of that request is still sent',
+  'onClose waits at most deliveryTimeout for a delivery that never ends',
+  'the cleanup timer runs, survives a failure, does not keep the process alive and is cleared in onClose',
+  'the plugin does not keep an idle process alive',
   'when a storage call fails before or after its effect, the response is 503, nobody is let in and the cookie is kept; login works again once storage is back',
   'better-sqlite3 that returns BigInt keeps the storage contract, with a users table of the application with integer IDs'
 ]
@@ -66,7 +68,7 @@ const except = [
 /** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
 export default {
   mutate: [
-    'src/{core,http,flows,decorators}/**/*.ts', 'src/errors.ts', 'src/storage/fail-closed.ts',
+    'src/{core,http,use-cases,services,guards}/**/*.ts', 'src/openapi/{responses,security-schemes}.ts', 'src/errors.ts', 'src/storage/unavailable.ts',
     'src/storage/drizzle/*.ts', 'src/storage/drizzle/sqlite/{adapter,statements}.ts'
   ],
   plugins: ['./test/mutation/tap-in-process.js'],

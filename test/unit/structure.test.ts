@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, posix, relative, sep } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import t from 'tap'
 import ts from 'typescript'
 import { testFiles, tierOf, tierStarts } from '../tiers.ts'
@@ -112,4 +112,23 @@ t.test('a file that is not a test is a helper', async (t) => {
   const names = readdirSync(join(src, '../test'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile()).map((entry) => relative(join(src, '../test'), join(entry.parentPath, entry.name)).split(sep).join('/'))
   t.strictSame(names.filter((name) => others.test(name) === name.endsWith('.test.ts')), [])
+})
+
+t.test('every source that is mutated belongs to a group, and stryker.config.mjs names only tests and sources that exist', async (t) => {
+  const { mutate, tapInProcess: { groups, except } } = (await import(pathToFileURL(join(src, '../stryker.config.mjs')).href)).default as {
+    mutate: string[], tapInProcess: { groups: Array<{ sources: string[], tests: string[] }>, except: string[] }
+  }
+  const patterns = mutate.map((glob) => new RegExp(`^${glob.replaceAll('.', '\\.').replaceAll(/\{(.*?)\}/g, (_, names) => `(${names.replaceAll(',', '|')})`)
+    .replaceAll('**/', '(.+/)?').replaceAll(/(?<!\))\*/g, '[^/]*')}$`))
+  const paths = files.map((file) => `src/${file}`)
+  const mutated = paths.filter((path) => patterns.some((pattern) => pattern.test(path)))
+  t.ok(mutated.length > 40, `${mutated.length} sources`)
+  t.strictSame(mutate.filter((_, n) => !paths.some((path) => patterns[n]!.test(path))), [])
+  const starts = groups.flatMap(({ sources }) => sources)
+  t.strictSame(mutated.filter((path) => !starts.some((start) => path.startsWith(start))), [])
+  t.strictSame(starts.filter((start) => !mutated.some((path) => path.startsWith(start))), [])
+  const tests = groups.flatMap(({ tests }) => tests)
+  t.strictSame(tests.filter((file) => !testFiles.includes(file)), [])
+  const texts = tests.map((file) => readFileSync(join(src, '..', file), 'utf8'))
+  t.strictSame(except.filter((name) => !texts.some((text) => text.includes(`t.test('${name}'`))), [])
 })
