@@ -81,8 +81,7 @@ class TapInProcess {
     this.#tests = new Map()
     const { forget } = await importCompiled('test/helpers/log.ts')
     this.#forgetLog = forget
-    await importTap()
-    const { callsOf, run } = await importCompiled('test/helpers/in-process.ts')
+    const { callsOf, run } = await importWithTap('test/helpers/in-process.ts')
     this.#runCalls = run
     for (const file of new Set(this.#groups.flatMap(({ tests }) => tests))) {
       for (const call of await callsOf(() => importCompiled(file))) {
@@ -113,11 +112,12 @@ class TapInProcess {
  * tap is not imported at the top, because Stryker's main process also loads this file, and tap would end that process as a test
  * that takes too long. tap also sends a message about its timeout to its parent process. That is Stryker, which does not expect it.
  */
-async function importTap () {
+async function importWithTap (file) {
   const { send } = process
   process.send = undefined
-  await import('tap')
+  const imported = await importCompiled(file)
   process.send = send
+  return imported
 }
 
 /** In the copy that Stryker mutates, the JavaScript of each source is beside it. */
