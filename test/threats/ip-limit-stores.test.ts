@@ -95,7 +95,7 @@ t.test('a store that fails, throws or hangs is 503 in bounded time, and all work
     await failsClosed(t, anna, token, how)
   }
   t.equal(emails.length, 1, 'no mail went out')
-  const reasons = 'is gone|throws|rejects|did not respond within 50 ms|rateLimit.store (rejected|must pass the numbers current and ttl)'
+  const reasons = 'is gone|throws|rejects|did not respond within 50 ms|rateLimit.store (rejected|must call its callback with the numbers current and ttl)'
   const said = logged(new RegExp(`(${reasons}).*OTP_AUTH_STORAGE_UNAVAILABLE`))
   t.equal(said.length, 4 * Object.keys(failures).length, 'the log says why')
   t.notMatch(said.join(), /otp_auth:\w+:198/, 'and quotes no key')
