@@ -23,8 +23,8 @@ declare module 'fastify' {
     /** Runs {@link FastifyInstance.authenticate} unless it already ran, then responds 403 if the user is not verified. */
     requireVerified: Guard
     /**
-     * Verifies only the access token and sets `request.customClaims`. It does not read storage, so it **cannot see a
-     * logout**: it accepts the token of an ended session until the token expires. Do not use it as the only guard.
+     * A guard that verifies only the access token, and sets `request.customClaims`. It does not read storage, so it **cannot see
+     * a logout**: it accepts the token of an ended session until the token expires. Do not use it as the only guard.
      */
     customClaims: Guard
     /** Functions for your own code: issue tokens, list and revoke sessions, clean up. */
@@ -32,7 +32,7 @@ declare module 'fastify' {
   }
 
   interface FastifyRequest {
-    /** The access token's claims without the standard ones. Set by the guards and by `customClaims`. */
+    /** The claims that your `getAdditionalClaims` added to the access token. Set by every guard of this plugin. */
     customClaims: OtpAuthClaims
     /** Session and claims of this request, or `null` if no guard of this plugin has let it through. */
     otpAuth: OtpAuthRequest | null

@@ -23,7 +23,7 @@ export async function otpAuth (app: FastifyInstance, givenOptions: OtpAuthOption
   claimInstance(app, options)
 
   const { log } = app
-  const keys = deriveKeys(options.secrets, options.name)
+  const keys = deriveKeys(options.secretKeys, options.name)
   const services: Services = {
     options,
     storage: withUnavailableErrors(options.storage),

@@ -23,7 +23,7 @@ export class OtpAuthClientError extends Error {
   readonly code: string
   /** Seconds to wait until a new attempt can succeed. */
   readonly retryAfter: number | undefined
-  /** The number of wrong codes that can still be entered. */
+  /** Attempts left for this code. */
   readonly attemptsRemaining: number | undefined
 
   constructor (status: number, code: string, message: string, extra: { retryAfter?: number, attemptsRemaining?: number, cause?: unknown }) {
@@ -35,7 +35,7 @@ export class OtpAuthClientError extends Error {
   }
 }
 
-/** Undefined until the first response says whether a user is signed in, then a session, or null if no user is. */
+/** Undefined until the first response. Then the session, or null if no user is logged in. */
 type SessionState = OtpAuthClientSession | null | undefined
 
 /** Fields in the plugin's responses. A response from another server may have the same fields with values of any type. */
@@ -95,8 +95,8 @@ export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAut
   const { locks } = tabs
   let { channel } = tabs
   /**
-   * For all work that changes the refresh token, in every tab if there are Web Locks. Without the lock, the late response of a
-   * refresh could replace the cookie of a newer login, and two refreshes could send the same token of a store.
+   * Only one task at a time may change the refresh token. With Web Locks this holds for all tabs. Without the lock, the late
+   * response of a refresh could replace the cookie of a newer login, and two refreshes could send the same token of a store.
    */
   const withLock: WithLock = locks ? (work) => locks.request(sharedName, work) : createQueue()
 
@@ -194,7 +194,7 @@ export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAut
 
     // A 401 of the plugin's own routes does not mean that the access token has expired.
     if (isPluginRoute(url)) return await sendAs(session)
-    // After a page load, first find out who is signed in. Otherwise the request would be sent without a user.
+    // After a page load, first find out who is logged in. Otherwise the request would be sent without a user.
     if (session === undefined) await rejectOnAbort(signal, () => refreshSession(undefined))
 
     const before = session
@@ -203,7 +203,7 @@ export function createOtpAuthClient (options: OtpAuthClientOptions = {}): OtpAut
     if (response.status !== 401 || !isApiOrigin(response.url || url)) return response
 
     const after = session === before ? await rejectOnAbort(signal, () => refreshSession(before)) : session
-    // Never send the request again as another user, who may have signed in in another tab.
+    // Never send the request again as another user, who may have logged in through another tab.
     const isOtherUser = before && after && before.userId !== after.userId
     // A stream in `init` cannot be read again. `fetch` requires `duplex` for a stream, so `duplex` identifies it.
     const isStream = init && 'duplex' in init
@@ -354,6 +354,7 @@ function bearer ({ accessToken }: OtpAuthClientSession): { authorization: string
 /** Returns undefined if the text is not JSON. */
 function parseBody (text: string): ResponseBody | undefined {
   try {
+    // `Object` turns null and plain values into an object without fields.
     return Object(JSON.parse(text))
   } catch {
     return undefined

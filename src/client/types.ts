@@ -1,4 +1,4 @@
-/** The signed-in user and the access token. */
+/** The logged-in user and the access token. */
 export interface OtpAuthClientSession {
   /** Held in memory only. Use it for requests that cannot use the client's `fetch`, such as the first message of a WebSocket. */
   readonly accessToken: string
@@ -26,7 +26,10 @@ export interface OtpAuthRequestedOtp {
   readonly codeLength: number
 }
 
-/** A login that was started before this client was created. If you omit a field, the client uses its last `requestOtp`. */
+/**
+ * A login that was started before this client was created. If you omit a field, the client uses the value of the last
+ * `requestOtp` call.
+ */
 export interface OtpAuthResumedLogin {
   email?: string
   requestId?: string
@@ -103,7 +106,7 @@ export interface OtpAuthClientOptions {
  * is a 401 of `refresh`: it resolves to null. If the `refreshToken` store throws, they reject with its error.
  */
 export interface OtpAuthClient {
-  /** Null if no user is signed in. Undefined until the first response tells whether a user is signed in. */
+  /** Null if no user is logged in. Undefined until the first response tells whether a user is logged in. */
   readonly session: OtpAuthClientSession | null | undefined
 
   /**
@@ -120,9 +123,9 @@ export interface OtpAuthClient {
   verifyOtp (code: string, resumed?: OtpAuthResumedLogin): Promise<OtpAuthClientSession>
 
   /**
-   * Gets a new access token. Call it after a page load to find out whether a user is signed in.
+   * Gets a new access token. Call it after a page load to find out whether a user is logged in.
    * Calls at the same time share one request. If it gets no response, it is sent once more.
-   * Resolves to null if no user is signed in: the response was a 401, or the `refreshToken` store is empty. With an empty
+   * Resolves to null if no user is logged in: the response was a 401, or the `refreshToken` store is empty. With an empty
    * store, no request is sent. The client removes the token from the store only if the response has the code
    * `OTP_AUTH_INVALID_REFRESH_TOKEN`. A 401 with another code may come from a proxy and says nothing about the token.
    */
@@ -139,14 +142,14 @@ export interface OtpAuthClient {
    * origins, or if you set an `Authorization` header.
    *
    * After a 401 it refreshes and sends the request once more. Requests that wait at the same time share one refresh.
-   * It resolves to the 401 if no user is signed in any more, if another user is signed in now, or if the body is a stream in
-   * `init`, which can be read only once. If the refresh fails for another reason, it rejects and the user stays signed in.
+   * It resolves to the 401 if no user is logged in any more, if another user is logged in now, or if the body is a stream in
+   * `init`, which can be read only once. If the refresh fails for another reason, it rejects and the user stays logged in.
    */
   fetch (input: string | URL | Request, init?: RequestInit): Promise<Response>
 
   /**
-   * Adds a listener for logins and logouts in this tab and in others. It is called shortly after another user signs in or the
-   * user signs out. A new access token for the same user does not call it.
+   * Adds a listener for logins and logouts in this tab and in others. It is called shortly after another user logs in or the
+   * user logs out. A new access token for the same user does not call it.
    * @returns a function that removes the listener
    */
   onChange (listener: (session: OtpAuthClientSession | null) => void): () => void

@@ -1,15 +1,7 @@
 import assert from 'node:assert/strict'
-import type { AttemptResult, BoundAttempt, UnboundAttempt } from '../storage/contract.ts'
-import { makeChallenge, makeRenewal, minute, now } from './fixtures.ts'
+import type { AttemptResult } from '../storage/contract.ts'
+import { bound, makeChallenge, makeRenewal, maxAttempts, minute, now, unbound } from './fixtures.ts'
 import { ascending, oneTo, rounds, type RegisterCase } from './harness.ts'
-
-const maxAttempts = 5
-
-const bound = (mac: string, overrides: Partial<BoundAttempt> = {}): BoundAttempt =>
-  ({ id: 'challenge', emailHash: 'email-hash', macs: [mac], codeLength: 6, maxAttempts, now, ...overrides })
-
-const unbound = (mac: string, overrides: Partial<UnboundAttempt> = {}): UnboundAttempt =>
-  ({ emailHash: 'email-hash', macs: [mac], maxAttempts, now, ...overrides })
 
 const compared = (results: readonly (AttemptResult | null)[]) => results.filter((result) => result !== null)
 const accepted = (results: readonly (AttemptResult | null)[]) => compared(results).filter((result) => result.accepted)
@@ -29,7 +21,7 @@ function boundCases (register: RegisterCase): void {
     assert.deepEqual({ attempts, consumedAt }, { attempts: 2, consumedAt: null })
   })
 
-  register('an attempt with the right code is counted and uses up the challenge', async ({ storage, other }) => {
+  register('an attempt with the correct code is counted and uses up the challenge', async ({ storage, other }) => {
     await storage.insertChallenge(makeChallenge())
     await storage.tryCode(bound('wrong'))
     assert.deepEqual(await storage.tryCode(bound('mac-1')), { accepted: true, attempts: 2, deviceKey: null })
@@ -37,7 +29,7 @@ function boundCases (register: RegisterCase): void {
     assert.deepEqual({ attempts, consumedAt }, { attempts: 2, consumedAt: now })
   })
 
-  register('a used challenge compares no code, right or wrong', async ({ storage, other }) => {
+  register('a used challenge refuses every code', async ({ storage, other }) => {
     await storage.insertChallenge(makeChallenge())
     await storage.tryCode(bound('mac-1'))
     assert.equal(await other.tryCode(bound('mac-1')), null)
@@ -90,7 +82,7 @@ function boundCases (register: RegisterCase): void {
     assert.equal((await storage.tryCode(bound('mac-1', { now: expiresAt - 1 })))!.accepted, true)
   })
 
-  register('an attempt whose length no live code has is not counted', async ({ storage }) => {
+  register('an attempt is not counted if no live code has its length', async ({ storage }) => {
     await storage.insertChallenge(makeChallenge())
     assert.equal(await storage.tryCode(bound('wrong', { codeLength: 7 })), null)
     await storage.renewChallenge(makeRenewal())
@@ -110,7 +102,7 @@ function boundCases (register: RegisterCase): void {
     }
   })
 
-  register('a challenge without attempts left refuses the right code, and the previous one too', async ({ storage }) => {
+  register('a challenge without attempts left refuses the correct code, and the previous one too', async ({ storage }) => {
     await storage.insertChallenge(makeChallenge())
     await storage.renewChallenge(makeRenewal({ codeLength: 6 }))
     for (const attempts of oneTo(maxAttempts)) assert.equal((await storage.tryCode(bound('wrong')))!.attempts, attempts)
@@ -130,7 +122,7 @@ function boundCases (register: RegisterCase): void {
 }
 
 function boundRaces (register: RegisterCase): void {
-  register('of parallel wrong attempts exactly the allowed number is compared', async ({ storage, race }) => {
+  register('only the allowed number of parallel wrong attempts is compared', async ({ storage, race }) => {
     for (const round of oneTo(rounds)) {
       const id = `challenge-${round}`
       await storage.insertChallenge(makeChallenge({ id }))
@@ -141,7 +133,7 @@ function boundRaces (register: RegisterCase): void {
     }
   })
 
-  register('a right attempt among parallel wrong ones allows no extra comparison', async ({ storage, race, parallel }) => {
+  register('a correct attempt among parallel wrong ones allows no extra comparison', async ({ storage, race, parallel }) => {
     for (const round of oneTo(rounds)) {
       const id = `challenge-${round}`
       const right = Math.floor(parallel * (round - 1) / rounds)
@@ -155,7 +147,7 @@ function boundRaces (register: RegisterCase): void {
     }
   })
 
-  register('of parallel right attempts one is accepted and no other is compared', async ({ storage, race }) => {
+  register('only one of many parallel correct attempts is accepted, and no other is compared', async ({ storage, race }) => {
     for (const round of oneTo(rounds)) {
       const id = `challenge-${round}`
       await storage.insertChallenge(makeChallenge({ id }))
@@ -164,7 +156,7 @@ function boundRaces (register: RegisterCase): void {
     }
   })
 
-  register('of parallel attempts with both codes of a challenge one is accepted', async ({ storage, race }) => {
+  register('only one of many parallel attempts with the two codes of a challenge is accepted', async ({ storage, race }) => {
     await storage.insertChallenge(makeChallenge())
     await storage.renewChallenge(makeRenewal({ codeLength: 6 }))
     const results = await race((adapter, position) => adapter.tryCode(bound(`mac-${1 + position % 2}`)))
@@ -184,7 +176,7 @@ function boundRaces (register: RegisterCase): void {
 }
 
 function unboundCases (register: RegisterCase): void {
-  register('a right unbound attempt uses up the challenge and is not counted', async ({ storage, other }) => {
+  register('a correct unbound attempt uses up the challenge and is not counted', async ({ storage, other }) => {
     await storage.insertChallenge(makeChallenge({ deviceKey: 'device' }))
     assert.deepEqual(await storage.consumeCode(unbound('mac-1')), { deviceKey: 'device' })
     const { attempts, consumedAt } = (await other.findChallenge('challenge'))!
@@ -227,7 +219,7 @@ function unboundCases (register: RegisterCase): void {
     assert.deepEqual(await storage.consumeCode(unbound('mac-1', { maxAttempts: 2 })), { deviceKey: null })
   })
 
-  register('of parallel attempts with one code, bound and unbound, one is accepted', async ({ storage, race }) => {
+  register('only one of many parallel attempts with one code, bound or unbound, is accepted', async ({ storage, race }) => {
     for (const round of oneTo(rounds)) {
       const challenge = { id: `challenge-${round}`, emailHash: `email-hash-${round}` }
       await storage.insertChallenge(makeChallenge(challenge))

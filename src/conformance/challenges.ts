@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Challenge, NewChallenge } from '../storage/contract.ts'
-import { makeChallenge, makeRenewal, minute, now } from './fixtures.ts'
+import { bound, makeChallenge, makeRenewal, minute, now, unbound } from './fixtures.ts'
 import type { RegisterCase } from './harness.ts'
 
 const asStored = (challenge: NewChallenge): Challenge => ({
@@ -43,7 +43,7 @@ export function challengeCases (register: RegisterCase): void {
 
   register('a renewal replaces the code and the device, keeps the previous code and resets the attempts', async ({ storage }) => {
     await storage.insertChallenge(makeChallenge({ deviceKey: 'device-1' }))
-    await storage.tryCode({ id: 'challenge', emailHash: 'email-hash', macs: ['wrong'], codeLength: 6, maxAttempts: 5, now })
+    await storage.tryCode(bound('wrong'))
     assert.equal(await storage.renewChallenge(makeRenewal({ deviceKey: 'device-2' })), true)
     assert.deepEqual(await storage.findChallenge('challenge'), {
       ...asStored(makeChallenge({ codeMac: 'mac-2', codeLength: 13, expiresAt: now + 15 * minute, deviceKey: 'device-2' })),
@@ -69,7 +69,7 @@ export function challengeCases (register: RegisterCase): void {
 
   register('a challenge without attempts left can be renewed', async ({ storage }) => {
     await storage.insertChallenge(makeChallenge())
-    const wrong = { id: 'challenge', emailHash: 'email-hash', macs: ['wrong'], codeLength: 6, maxAttempts: 1, now }
+    const wrong = bound('wrong', { maxAttempts: 1 })
     await storage.tryCode(wrong)
     assert.equal(await storage.tryCode(wrong), null)
     assert.equal(await storage.renewChallenge(makeRenewal()), true)
@@ -80,7 +80,7 @@ export function challengeCases (register: RegisterCase): void {
     const used = makeChallenge({ id: 'used', emailHash: 'used-hash' })
     await storage.insertChallenge(makeChallenge())
     await storage.insertChallenge(used)
-    await storage.consumeCode({ emailHash: 'used-hash', macs: ['mac-1'], maxAttempts: 5, now })
+    await storage.consumeCode(unbound('mac-1', { emailHash: 'used-hash' }))
 
     assert.equal(await storage.renewChallenge(makeRenewal({ emailHash: 'another' })), false)
     assert.equal(await storage.renewChallenge(makeRenewal({ id: 'unknown' })), false)
@@ -102,8 +102,8 @@ export function challengeCases (register: RegisterCase): void {
   register('withdrawing the only code ends the challenge', async ({ storage }) => {
     await storage.insertChallenge(makeChallenge())
     await storage.withdrawCode({ id: 'challenge', mac: 'mac-1', now })
-    assert.equal(await storage.tryCode({ ...makeChallenge(), macs: ['mac-1'], maxAttempts: 5, now }), null)
-    assert.equal(await storage.consumeCode({ emailHash: 'email-hash', macs: ['mac-1'], maxAttempts: 5, now }), null)
+    assert.equal(await storage.tryCode(bound('mac-1')), null)
+    assert.equal(await storage.consumeCode(unbound('mac-1')), null)
     assert.equal(await storage.hasLiveChallenge({ emailHash: 'email-hash', codeLength: 6, maxAttempts: 5, now }), false)
     assert.equal(await storage.renewChallenge(makeRenewal({ now })), false)
   })
@@ -142,7 +142,7 @@ export function challengeCases (register: RegisterCase): void {
     assert.equal(await live(6, now + 10 * minute), false)
 
     assert.equal(await storage.hasLiveChallenge({ emailHash: 'email-hash', codeLength: 13, maxAttempts: 0, now }), false, 'no attempts left')
-    await storage.consumeCode({ emailHash: 'email-hash', macs: ['mac-2'], maxAttempts: 5, now })
+    await storage.consumeCode(unbound('mac-2'))
     assert.equal(await live(13), false)
     assert.equal(await live(6), false)
   })

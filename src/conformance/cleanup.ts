@@ -30,8 +30,8 @@ const kinds: Record<ExpiringKind, StoreRow> = {
 
 export function cleanupCases (register: RegisterCase): void {
   for (const [kind, storeRow] of Object.entries(kinds) as [ExpiringKind, StoreRow][]) {
-    register(`only ${kind} that expired before the given time are removed`, async ({ storage, insertUserRow }) => {
-      const userId = await insertUserRow({ email: 'mike@x.io', isVerified: true })
+    register(`only ${kind} that expired before the given time are removed`, async ({ storage, insertMike }) => {
+      const userId = await insertMike()
       const stored = await storeRow(storage, 'one', userId)
       const others = Object.keys(kinds).filter((other) => other !== kind) as ExpiringKind[]
       const otherRows = await Promise.all(others.map((other) => kinds[other](storage, 'other', userId)))
@@ -44,19 +44,19 @@ export function cleanupCases (register: RegisterCase): void {
       for (const row of otherRows) assert.equal(await row.exists(), true)
     })
 
-    register(`no more ${kind} than the limit are removed in one call`, async ({ storage, insertUserRow }) => {
-      const userId = await insertUserRow({ email: 'mike@x.io', isVerified: true })
+    register(`one call removes at most the given number of ${kind}`, async ({ storage, insertMike }) => {
+      const userId = await insertMike()
       const stored: StoredRow[] = []
       for (const number of oneTo(12)) stored.push(await storeRow(storage, `number-${number}`, userId))
       for (const [removed, left] of [[5, 7], [5, 2], [2, 0], [0, 0]]) {
         assert.equal(await storage.removeExpired({ kind, before: stored[0]!.expiresAt + 1, limit: 5 }), removed)
-        const there = await Promise.all(stored.map(({ exists }) => exists()))
-        assert.equal(there.filter(Boolean).length, left)
+        const remaining = await Promise.all(stored.map(({ exists }) => exists()))
+        assert.equal(remaining.filter(Boolean).length, left)
       }
     })
 
-    register(`parallel removals of ${kind} count each row once`, async ({ storage, race, insertUserRow }) => {
-      const userId = await insertUserRow({ email: 'mike@x.io', isVerified: true })
+    register(`parallel removals of ${kind} count each row once`, async ({ storage, race, insertMike }) => {
+      const userId = await insertMike()
       const stored: StoredRow[] = []
       for (const number of oneTo(12)) stored.push(await storeRow(storage, `number-${number}`, userId))
       const removal = { kind, before: stored[0]!.expiresAt + 1, limit: 100 }
@@ -66,8 +66,8 @@ export function cleanupCases (register: RegisterCase): void {
     })
   }
 
-  register('a refreshed session is kept until its new expiry', async ({ storage, insertUserRow }) => {
-    const userId = await insertUserRow({ email: 'mike@x.io', isVerified: true })
+  register('a refreshed session is kept until its new expiry', async ({ storage, insertMike }) => {
+    const userId = await insertMike()
     await storage.insertSession(makeSession({ userId, idleExpiresAt: now + 1 }))
     await storage.rotateSession({ id: 'session', seq: 0, now, rotatedBefore: now, idleExpiresAt: now + hour })
     assert.equal(await storage.removeExpired({ kind: 'sessions', before: now + hour, limit: 10 }), 0)
@@ -81,7 +81,7 @@ export function cleanupCases (register: RegisterCase): void {
     assert.equal(await storage.removeExpired({ kind: 'challenges', before: now + hour + 1, limit: 10 }), 1)
   })
 
-  register('a counter is kept until its consecutive failures lapse', async ({ storage }) => {
+  register('a counter is kept until its consecutive failures no longer count', async ({ storage }) => {
     await storage.countFailure({ key: 'failures', now, window: hour, lapse: 30 * hour })
     assert.equal(await storage.removeExpired({ kind: 'counters', before: now + 30 * hour, limit: 10 }), 0)
     const { expiresAt } = (await storage.readCounter('failures'))!

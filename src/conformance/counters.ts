@@ -118,7 +118,7 @@ function incrementRaces (register: RegisterCase): void {
   const narrow = { length: hour, limit: 7 }
   const wide = { length: day, limit: 1_000 }
 
-  register('of parallel increments exactly the lower limit is counted, for new and existing counters', async ({ storage, race }) => {
+  register('parallel increments are counted up to the lower of the two limits, for new and existing counters', async ({ storage, race }) => {
     for (const round of oneTo(rounds)) {
       const key = `counter-${round}`
       const windows = round % 2 === 1 ? { short: narrow, long: wide } : { short: wide, long: narrow }
@@ -140,7 +140,7 @@ function incrementRaces (register: RegisterCase): void {
     }
   })
 
-  register('of parallel increments within one cooldown one is counted, for new and existing counters', async ({ storage, race }) => {
+  register('only one of many parallel increments within a cooldown is counted, for new and existing counters', async ({ storage, race }) => {
     for (const round of oneTo(rounds)) {
       const key = `counter-${round}`
       for (const at of [now, now + 60_000]) {

@@ -11,7 +11,7 @@ export function failureCases (register: RegisterCase): void {
     assert.deepEqual({ key, lastAt, longFrom, longCount, shortCount, consecutiveFailures }, {
       key: 'failures', lastAt: now, longFrom: now, longCount: 1, shortCount: 0, consecutiveFailures: 1
     })
-    assert.ok(expiresAt >= now + lapse, 'it is kept until the consecutive failures lapse')
+    assert.ok(expiresAt >= now + lapse, 'it is kept until the consecutive failures no longer count')
   })
 
   register('failures are counted as numbers, not as text', async ({ storage }) => {
@@ -27,7 +27,7 @@ export function failureCases (register: RegisterCase): void {
     assert.deepEqual(await storage.countFailure(makeFailure({ now: now + 2 * day - 1 })), { inWindow: 2, consecutive: 4 })
   })
 
-  register('consecutive failures lapse when enough time has passed since the last one, not the first', async ({ storage }) => {
+  register('consecutive failures are counted from zero again when enough time has passed since the last one, not the first', async ({ storage }) => {
     await storage.countFailure(makeFailure())
     assert.equal((await storage.countFailure(makeFailure({ now: now + lapse - 1 }))).consecutive, 2)
     assert.equal((await storage.countFailure(makeFailure({ now: now + 2 * lapse - 2 }))).consecutive, 3)

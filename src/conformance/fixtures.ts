@@ -1,4 +1,6 @@
-import type { CounterDecrement, CounterIncrement, Failure, NewChallenge, Session, SessionRotation } from '../storage/contract.ts'
+import type {
+  BoundAttempt, CounterDecrement, CounterIncrement, Failure, NewChallenge, Session, SessionRotation, UnboundAttempt
+} from '../storage/contract.ts'
 
 /**
  * The current time in every case. It is larger than 2^32 and has milliseconds, so that a column that is too narrow or drops
@@ -27,6 +29,16 @@ export const makeRenewal = (overrides: Partial<NewChallenge & { now: number }> =
   now: now + 5 * minute,
   ...overrides
 })
+
+export const maxAttempts = 5
+
+/** A bound attempt at that challenge with a code of six characters. */
+export const bound = (mac: string, overrides: Partial<BoundAttempt> = {}): BoundAttempt =>
+  ({ id: 'challenge', emailHash: 'email-hash', macs: [mac], codeLength: 6, maxAttempts, now, ...overrides })
+
+/** An unbound attempt for the same email hash. */
+export const unbound = (mac: string, overrides: Partial<UnboundAttempt> = {}): UnboundAttempt =>
+  ({ emailHash: 'email-hash', macs: [mac], maxAttempts, now, ...overrides })
 
 export const makeIncrement = (overrides: Partial<CounterIncrement> = {}): CounterIncrement => ({
   key: 'counter',

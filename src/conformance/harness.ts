@@ -32,6 +32,8 @@ export interface CaseContext {
   /** Another adapter on the same database, if there are several. It must see everything that `storage` wrote. */
   other: OtpAuthStorage
   insertUserRow: ConformanceDatabase['insertUserRow']
+  /** Inserts a verified user with the address `mike@x.io`. @returns the ID of the user, as text */
+  insertMike: () => Promise<string>
   /** How many calls {@link CaseContext.race} makes. */
   parallel: number
   /** Makes `parallel` calls at once, spread over all adapters. Waits for every call, even if one fails. */
@@ -41,7 +43,7 @@ export interface CaseContext {
 /** Registers a case that has an empty database to itself. */
 export type RegisterCase = (name: string, run: (context: CaseContext) => Promise<void>) => void
 
-/** How often a case repeats its race, because an adapter with a mistake does not lose every race. */
+/** How often a case repeats its race, because a faulty adapter does not fail every time. */
 export const rounds = 5
 
 /** The numbers from 1 to `count`. */
@@ -49,8 +51,12 @@ export const oneTo = (count: number): number[] => Array.from({ length: count }, 
 
 export const ascending = (numbers: readonly number[]): number[] => [...numbers].sort((one, two) => one - two)
 
-/** @throws RangeError if `parallel` is below 12, because the races would not exceed every limit */
-export function caseRegistrar ({ test, open, parallel = 100 }: ConformanceHarness): RegisterCase {
+/**
+ * Returns the function that registers cases.
+ *
+ * @throws RangeError if `parallel` is below 12, because the races would not exceed every limit
+ */
+export function createRegister ({ test, open, parallel = 100 }: ConformanceHarness): RegisterCase {
   if (!(parallel >= 12)) throw new RangeError(`parallel must be at least 12, so that the races exceed every limit. Got ${parallel}`)
   return (name, run) => test(name, async () => {
     const { storages, insertUserRow, close } = await open()
@@ -61,6 +67,7 @@ export function caseRegistrar ({ test, open, parallel = 100 }: ConformanceHarnes
         storage,
         other: storages.at(-1)!,
         insertUserRow,
+        insertMike: () => insertUserRow({ email: 'mike@x.io', isVerified: true }),
         parallel,
         race: async (call) => {
           const calls = Array.from({ length: parallel }, (_, position) => call(storages[position % storages.length]!, position))

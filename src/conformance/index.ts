@@ -3,7 +3,7 @@ import { challengeCases } from './challenges.ts'
 import { cleanupCases } from './cleanup.ts'
 import { counterCases } from './counters.ts'
 import { failureCases } from './failures.ts'
-import { caseRegistrar, type ConformanceHarness } from './harness.ts'
+import { createRegister, type ConformanceHarness } from './harness.ts'
 import { sessionCases } from './sessions.ts'
 import { userCases } from './users.ts'
 
@@ -24,7 +24,7 @@ export type { ConformanceDatabase, ConformanceHarness } from './harness.ts'
  * @throws RangeError if `parallel` is below 12, because the races would not exceed every limit
  */
 export function storageConformance (harness: ConformanceHarness): void {
-  const register = caseRegistrar(harness)
+  const register = createRegister(harness)
   challengeCases(register)
   attemptCases(register)
   counterCases(register)

@@ -9,8 +9,8 @@ export function sessionCases (register: RegisterCase): void {
 }
 
 function loadCases (register: RegisterCase): void {
-  register('a session and its user are read as they were stored, with times to the millisecond', async ({ storage, other, insertUserRow }) => {
-    const userId = await insertUserRow({ email: 'mike@x.io', isVerified: true })
+  register('a session and its user are read as they were stored, with times to the millisecond', async ({ storage, other, insertMike }) => {
+    const userId = await insertMike()
     const fresh = makeSession({ id: 's'.repeat(64), userId })
     const ended = makeSession({ id: 'ended', userId, seq: 12, rotatedAt: now + 1, revokedAt: now + 2, idleExpiresAt: now + 3, expiresAt: now + 4 })
     for (const session of [fresh, ended]) {
@@ -23,22 +23,22 @@ function loadCases (register: RegisterCase): void {
     }
   })
 
-  register('no session is loaded for an unknown ID or an ID in another case', async ({ storage, insertUserRow }) => {
-    const userId = await insertUserRow({ email: 'mike@x.io', isVerified: true })
+  register('no session is loaded for an unknown ID or an ID in another case', async ({ storage, insertMike }) => {
+    const userId = await insertMike()
     await storage.insertSession(makeSession({ userId }))
     assert.equal(await storage.loadSession({ sessionId: 'unknown', userId }), null)
     assert.equal(await storage.loadSession({ sessionId: 'SESSION', userId }), null)
   })
 
-  register('no session is loaded for another user', async ({ storage, insertUserRow }) => {
-    const userId = await insertUserRow({ email: 'mike@x.io', isVerified: true })
+  register('no session is loaded for another user', async ({ storage, insertMike, insertUserRow }) => {
+    const userId = await insertMike()
     const another = await insertUserRow({ email: 'anna@x.io', isVerified: true })
     await storage.insertSession(makeSession({ userId }))
     assert.equal(await storage.loadSession({ sessionId: 'session', userId: another }), null)
   })
 
-  register('no session is loaded if its user is missing or if no column could hold the user ID', async ({ storage, insertUserRow }) => {
-    const existing = await insertUserRow({ email: 'mike@x.io', isVerified: true })
+  register('no session is loaded if its user is missing or if the user ID does not fit the type of the ID column', async ({ storage, insertMike }) => {
+    const existing = await insertMike()
     const missing = [
       'nobody', '987654321', '-1', 'f'.repeat(24), '00000000-0000-4000-8000-000000000000',
       '', ' ', '1e3', '0x10', '1.5', 'NaN', 'null', '9'.repeat(15), '9'.repeat(19), '9'.repeat(30), `${existing}x`
@@ -73,7 +73,7 @@ function loadCases (register: RegisterCase): void {
 }
 
 function rotationCases (register: RegisterCase): void {
-  register('a rotation advances the session by one step', async ({ storage, other }) => {
+  register('a rotation adds one to the sequence number of the session', async ({ storage, other }) => {
     await storage.insertSession(makeSession())
     assert.equal(await storage.rotateSession(makeRotation()), true)
     assert.deepEqual(await other.listSessions({ userId: 'user', now }), [
@@ -81,7 +81,7 @@ function rotationCases (register: RegisterCase): void {
     ])
   })
 
-  register('a rotation changes nothing if the step differs or the session is unknown, revoked or expired', async ({ storage }) => {
+  register('a rotation changes nothing if the sequence number differs or the session is unknown, revoked or expired', async ({ storage }) => {
     const session = makeSession({ seq: 5 })
     await storage.insertSession(session)
     await storage.insertSession(makeSession({ id: 'revoked', revokedAt: now }))
@@ -108,7 +108,7 @@ function rotationCases (register: RegisterCase): void {
     assert.equal(await storage.rotateSession(makeRotation({ rotatedBefore: now + 1 })), true)
   })
 
-  register('steps are counted as numbers, not as text', async ({ storage }) => {
+  register('sequence numbers are counted as numbers, not as text', async ({ storage }) => {
     await storage.insertSession(makeSession())
     for (const step of oneTo(12)) {
       assert.equal(await storage.rotateSession(makeRotation({ seq: step - 1, rotatedBefore: now + 2 * day })), true)
@@ -116,7 +116,7 @@ function rotationCases (register: RegisterCase): void {
     }
   })
 
-  register('of parallel rotations one advances the session', async ({ storage, race }) => {
+  register('only one of many parallel rotations takes effect', async ({ storage, race }) => {
     for (const round of oneTo(rounds)) {
       const id = `session-${round}`
       const userId = `user-${round}`
@@ -144,8 +144,8 @@ function rotationCases (register: RegisterCase): void {
 }
 
 function revocationCases (register: RegisterCase): void {
-  register('a revoked session can still be read, with the time of its first revocation', async ({ storage, other, insertUserRow }) => {
-    const userId = await insertUserRow({ email: 'mike@x.io', isVerified: true })
+  register('a revoked session can still be read, with the time of its first revocation', async ({ storage, other, insertMike }) => {
+    const userId = await insertMike()
     await storage.insertSession(makeSession({ userId }))
     assert.equal(await storage.revokeSession({ id: 'SESSION', now }), false)
     assert.equal(await storage.revokeSession({ id: 'unknown', now }), false)
@@ -154,7 +154,7 @@ function revocationCases (register: RegisterCase): void {
     assert.deepEqual((await other.loadSession({ sessionId: 'session', userId }))!.session, makeSession({ userId, revokedAt: now + 1 }))
   })
 
-  register('of parallel revocations one revokes the session', async ({ storage, race }) => {
+  register('only one of many parallel revocations of a session takes effect', async ({ storage, race }) => {
     for (const round of oneTo(rounds)) {
       const id = `session-${round}`
       await storage.insertSession(makeSession({ id }))
@@ -162,8 +162,8 @@ function revocationCases (register: RegisterCase): void {
     }
   })
 
-  register("a user's sessions that started before a given time are revoked and counted, and no others", async ({ storage, insertUserRow }) => {
-    const userId = await insertUserRow({ email: 'mike@x.io', isVerified: true })
+  register("a user's sessions that started before a given time are revoked and counted, and no others", async ({ storage, insertMike, insertUserRow }) => {
+    const userId = await insertMike()
     const another = await insertUserRow({ email: 'anna@x.io', isVerified: true })
     const sessions = [
       makeSession({ id: 'older', userId, createdAt: now - day }),

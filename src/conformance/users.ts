@@ -77,7 +77,7 @@ export function userCases (register: RegisterCase): void {
     assert.equal((await storage.findUser(email))!.isVerified, false)
   })
 
-  register('of parallel verifications one verifies the user', async ({ race, insertUserRow }) => {
+  register('only one of many parallel verifications verifies the user', async ({ race, insertUserRow }) => {
     for (const round of oneTo(rounds)) {
       const address = `user-${round}@x.io`
       const id = await insertUserRow({ email: address, isVerified: false })
@@ -86,7 +86,7 @@ export function userCases (register: RegisterCase): void {
     }
   })
 
-  register('of parallel inserts of one address one creates the user and the others are refused with an error', async ({ storage, race, parallel }) => {
+  register('only one of many parallel inserts of one address creates the user, and the others are refused with an error', async ({ storage, race, parallel }) => {
     for (const round of oneTo(rounds)) {
       const address = `user-${round}@x.io`
       const results = await race((adapter) => adapter.insertUser({ email: address, fields: {} }))

@@ -13,3 +13,8 @@ export interface Random {
 
 /** Randomness from `node:crypto`. */
 export const systemRandom: Random = { bytes: (size) => randomBytes(size), int: (max) => randomInt(max) }
+
+/** A new random ID: 128 bits, which are 22 characters in base64url. */
+export function randomId (random: Random): string {
+  return random.bytes(16).toString('base64url')
+}

@@ -12,9 +12,9 @@ export interface CounterKeys {
   emailHash (email: string): string
   sendsToMailbox (email: string): string
   reserveOfMailbox (email: string): string
-  refundsToMailbox (email: string): string
+  releasesOfMailbox (email: string): string
   sendsFromNetwork (email: string, network: string): string
-  sendsToDevice (email: string, device: string): string
+  sendsFromDevice (email: string, device: string): string
   failures (emailHash: string): string
   failuresOfDevice (emailHash: string, device: string): string
   unboundAttempts (emailHash: string): string
@@ -26,9 +26,9 @@ export function createCounterKeys (name: string): CounterKeys {
     emailHash: (email) => key('email', email),
     sendsToMailbox: (email) => key('mailbox', mailboxOf(email)),
     reserveOfMailbox: (email) => key('reserve', mailboxOf(email)),
-    refundsToMailbox: (email) => key('refunds', mailboxOf(email)),
+    releasesOfMailbox: (email) => key('refunds', mailboxOf(email)),
     sendsFromNetwork: (email, network) => key('network', mailboxOf(email), network),
-    sendsToDevice: (email, device) => key('device', mailboxOf(email), device),
+    sendsFromDevice: (email, device) => key('device', mailboxOf(email), device),
     failures: (emailHash) => key('failures', emailHash),
     failuresOfDevice: (emailHash, device) => key('device-failures', emailHash, device),
     unboundAttempts: (emailHash) => key('unbound', emailHash)
@@ -41,8 +41,8 @@ function hash (...parts: string[]): string {
 
 /**
  * The mailbox that an address most likely belongs to: the address without its `+tag`, and at Gmail without dots. Only sent
- * emails are counted by mailbox. Identity is never decided by it: two people whose addresses fall together share the send
- * limits, but not an account.
+ * emails are counted by mailbox: two people whose addresses map to the same mailbox share the send limits, but never an
+ * account.
  */
 function mailboxOf (email: string): string {
   const at = email.lastIndexOf('@')

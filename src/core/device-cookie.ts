@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { Random } from './clock-and-random.ts'
+import { randomId, type Random } from './clock-and-random.ts'
 import { DAY } from './duration.ts'
 
 export const DEVICE_LIFETIME = 180 * DAY
@@ -15,10 +15,10 @@ export interface Device {
 /** Reads a device cookie. A value that is incomplete, forged or expired gives `null`. */
 export function readDevice (value: string | undefined, keys: readonly Buffer[], now: number): Device | null {
   const parts = (value ?? '').split('.')
-  // Compared as text: a decoder would accept several spellings of one signature.
-  const mac = Buffer.from(parts.pop()!)
+  // Compared as text: a decoder would accept several spellings of one MAC.
+  const givenMac = Buffer.from(parts.pop()!)
   const signed = parts.join('.')
-  if (!keys.some((key) => isSameMac(mac, signature(key, signed)))) return null
+  if (!keys.some((key) => isSameMac(givenMac, macOf(key, signed)))) return null
   const [id, expiresAt, ...emailHashes] = parts
   return Number(expiresAt) > now ? { id: id!, emailHashes } : null
 }
@@ -27,11 +27,11 @@ export function readDevice (value: string | undefined, keys: readonly Buffer[], 
 export function rememberDevice (device: Device | null, emailHash: string, key: Buffer, now: number, random: Random): string {
   const others = (device?.emailHashes ?? []).filter((known) => known !== emailHash)
   const emailHashes = [emailHash, ...others].slice(0, MAX_ADDRESSES)
-  const signed = [device?.id ?? random.bytes(16).toString('base64url'), now + DEVICE_LIFETIME, ...emailHashes].join('.')
-  return `${signed}.${signature(key, signed)}`
+  const signed = [device?.id ?? randomId(random), now + DEVICE_LIFETIME, ...emailHashes].join('.')
+  return `${signed}.${macOf(key, signed)}`
 }
 
-function signature (key: Buffer, signed: string): Buffer {
+function macOf (key: Buffer, signed: string): Buffer {
   return Buffer.from(createHmac('sha256', key).update(signed).digest('base64url'))
 }
 

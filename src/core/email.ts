@@ -20,6 +20,9 @@ const DOMAIN = /^[a-z0-9.\-\p{L}\p{M}]+$/u
 /** Invisible characters. Unicode counts some of them as letters or marks, and `domainToASCII` drops them silently. */
 const INVISIBLE = /\p{Default_Ignorable_Code_Point}/u
 
+/** The application's normalizeEmail threw an error, or returned something that is not a string. */
+const NOT_ACCEPTED = 'is not accepted by this application'
+
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
 /** The normalized address, or the reason why it is refused, which completes the sentence "email …". */
@@ -40,9 +43,9 @@ function readWith (normalize: (typed: string) => string, typed: string): EmailRe
   try {
     normalized = normalize(typed)
   } catch {
-    return { reason: 'is refused' }
+    return { reason: NOT_ACCEPTED }
   }
-  return typeof normalized === 'string' ? canonical(normalized, UNICODE_LOCAL) : { reason: 'is refused' }
+  return typeof normalized === 'string' ? canonical(normalized, UNICODE_LOCAL) : { reason: NOT_ACCEPTED }
 }
 
 function canonical (address: string, localPart: RegExp): EmailResult {
@@ -50,7 +53,8 @@ function canonical (address: string, localPart: RegExp): EmailResult {
   const at = address.indexOf('@')
   if (at < 1 || at !== address.lastIndexOf('@')) return { reason: 'must be one address with one "@"' }
   const local = address.slice(0, at)
-  if (local.length > MAX_LOCAL || !localPart.test(local)) return { reason: 'has characters before the "@" that are not allowed' }
+  if (local.length > MAX_LOCAL) return { reason: `must have at most ${MAX_LOCAL} characters before the "@"` }
+  if (!localPart.test(local)) return { reason: 'has characters before the "@" that are not allowed' }
   const domain = asciiDomain(address.slice(at + 1))
   if (domain === undefined) return { reason: 'must have a domain name after the "@"' }
   const email = `${local}@${domain}`

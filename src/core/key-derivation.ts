@@ -10,7 +10,7 @@ export type Keys = Readonly<Record<Purpose, readonly Buffer[]>>
 const KEY_BYTES = 64
 
 /**
- * @param secrets at least one, newest first
+ * @param secrets the secrets of the option `secretKey`: at least one, the signing one first
  * @param name the instance's name: two instances with the same secret have different keys
  */
 export function deriveKeys (secrets: readonly Buffer[], name: string): Keys {

@@ -1,9 +1,9 @@
 import { isIPv4, isIPv6 } from 'node:net'
 
 /**
- * The network of an address: the largest block that one party is likely to own, an IPv4 /24 or an IPv6 /56. An IPv4 address
- * that is mapped into IPv6 or was sent by a translator counts as IPv4. A port after the address is ignored. Everything that
- * is not an address, such as a Unix socket, counts as one network.
+ * The network of an address: the largest block that one party is likely to own, an IPv4 /24 or an IPv6 /56. IPv4-mapped
+ * IPv6 addresses and NAT64 addresses count as IPv4. A port after the address is ignored. Everything that is not an address,
+ * such as a Unix socket, counts as one network.
  */
 export function networkOf (ip: string): string {
   const { octets, groups } = readAddress(ip)
@@ -42,7 +42,7 @@ function ipv6Network (groups: number[], mask: number, length: number): string {
   return `${high.join(':')}::/${length}`
 }
 
-/** Whether the address holds an IPv4 address: `::ffff:0:0/96` (mapped) or `64:ff9b::/96` (sent by a translator, RFC 6052). */
+/** Whether the address holds an IPv4 address: `::ffff:0:0/96` (mapped) or `64:ff9b::/96` (NAT64, RFC 6052). */
 function holdsIPv4 (groups: number[]): boolean {
   return ['0:0:0:0:0:ffff', '64:ff9b:0:0:0:0'].includes(groups.slice(0, 6).map((group) => group.toString(16)).join(':'))
 }

@@ -1,5 +1,5 @@
-import { ReservedClaim } from '../errors.ts'
-import type { Clock, Random } from './clock-and-random.ts'
+import { reservedClaim } from '../errors.ts'
+import { randomId, type Clock, type Random } from './clock-and-random.ts'
 import { SECOND } from './duration.ts'
 
 /** Signs and verifies with one key. `verify` throws unless the token has this key, algorithm, issuer and audience. */
@@ -8,7 +8,7 @@ export interface JwtKey {
   verify (token: string): Record<string, unknown>
 }
 
-/** Claims that the application may not set, because they decide what a token is good for. */
+/** Claims that the application may not set, because they decide what a token can be used for. */
 const RESERVED = new Set(['sub', 'sid', 'seq', 'jti', 'type', 'iat', 'exp', 'nbf', 'iss', 'aud'])
 
 /** The members of the header of our tokens. A token with any other member (kid, jku, crit, …) is refused. */
@@ -24,17 +24,26 @@ export interface AccessToken {
 export interface RefreshToken {
   userId: string
   sessionId: string
+  /** The sequence number of the token in its session. */
   seq: number
 }
 
 export interface Tokens {
-  /** @param expiresAt epoch milliseconds @throws ReservedClaim if a custom claim has a reserved name */
+  /**
+   * @param expiresAt epoch milliseconds
+   * @throws OTP_AUTH_RESERVED_CLAIM if a custom claim has a reserved name
+   */
   signAccess (token: { userId: string, sessionId: string, custom: Record<string, unknown>, expiresAt: number }): string
   signRefresh (token: RefreshToken & { expiresAt: number }): string
   /** @returns `null` if the text is not a valid, unexpired access token of this instance */
-  verifyAccess (token: string, options?: { evenExpired: boolean }): AccessToken | null
-  /** @returns `null` if the text is not a refresh token of this instance. Logout uses `evenExpired` and accepts old tokens. */
-  verifyRefresh (token: string, options?: { evenExpired: boolean }): RefreshToken | null
+  verifyAccess (token: string, options?: VerifyOptions): AccessToken | null
+  /** @returns `null` if the text is not a valid, unexpired refresh token of this instance */
+  verifyRefresh (token: string, options?: VerifyOptions): RefreshToken | null
+}
+
+export interface VerifyOptions {
+  /** If `true`, expired tokens are accepted. Logout uses this. */
+  ignoreExpiration: boolean
 }
 
 interface TokenOptions {
@@ -49,27 +58,27 @@ interface TokenOptions {
 
 export function createTokens ({ access, refresh, issuer, audience, clock, random }: TokenOptions): Tokens {
   // JSON leaves out undefined values.
-  const instance = { iss: issuer, aud: audience }
+  const issuerClaims = { iss: issuer, aud: audience }
 
   function standardClaims (type: 'access' | 'refresh', userId: string, sessionId: string, expiresAt: number) {
     return {
       sub: userId,
       sid: sessionId,
-      jti: random.bytes(16).toString('base64url'),
+      jti: randomId(random),
       type,
       iat: Math.floor(clock() / SECOND),
       exp: Math.floor(expiresAt / SECOND),
-      ...instance
+      ...issuerClaims
     }
   }
 
-  function verify (keys: readonly JwtKey[], type: 'access' | 'refresh', token: string, evenExpired: boolean) {
+  function verify (keys: readonly JwtKey[], type: 'access' | 'refresh', token: string, ignoreExpiration: boolean) {
     const claims = isCanonical(token) ? verifyWithAny(keys, token) : null
     if (claims === null || claims['type'] !== type) return null
     const { sub, sid, jti, iat, exp } = claims
     if (!isText(sub) || !isText(sid) || !isText(jti) || typeof iat !== 'number' || typeof exp !== 'number') return null
     // A token is expired "on or after" this time (RFC 7519, section 4.1.4), by the clock in the options.
-    if (!evenExpired && exp * SECOND <= clock()) return null
+    if (!ignoreExpiration && exp * SECOND <= clock()) return null
     return { userId: sub, sessionId: sid, claims }
   }
 
@@ -77,7 +86,7 @@ export function createTokens ({ access, refresh, issuer, audience, clock, random
     signAccess ({ userId, sessionId, custom, expiresAt }) {
       const claims = Object.assign(Object.create(null) as Record<string, unknown>, custom)
       for (const name of Object.keys(claims)) {
-        if (RESERVED.has(name)) throw new ReservedClaim(name)
+        if (RESERVED.has(name)) throw reservedClaim(name)
       }
       return access[0]!.sign(Object.assign(claims, standardClaims('access', userId, sessionId, expiresAt)))
     },
@@ -86,10 +95,10 @@ export function createTokens ({ access, refresh, issuer, audience, clock, random
       return refresh[0]!.sign({ ...standardClaims('refresh', userId, sessionId, expiresAt), seq })
     },
 
-    verifyAccess: (token, { evenExpired } = { evenExpired: false }) => verify(access, 'access', token, evenExpired),
+    verifyAccess: (token, { ignoreExpiration } = { ignoreExpiration: false }) => verify(access, 'access', token, ignoreExpiration),
 
-    verifyRefresh (token, { evenExpired } = { evenExpired: false }) {
-      const verified = verify(refresh, 'refresh', token, evenExpired)
+    verifyRefresh (token, { ignoreExpiration } = { ignoreExpiration: false }) {
+      const verified = verify(refresh, 'refresh', token, ignoreExpiration)
       if (verified === null) return null
       const { userId, sessionId, claims: { seq } } = verified
       return Number.isSafeInteger(seq) ? { userId, sessionId, seq: seq as number } : null
@@ -97,7 +106,10 @@ export function createTokens ({ access, refresh, issuer, audience, clock, random
   }
 }
 
-/** The application's own claims: all but the standard ones. The object has no prototype, because the names are data. */
+/**
+ * The application's own claims: all but the standard ones. The object has no prototype, because
+ * claim names can be anything, such as `__proto__`.
+ */
 export function customClaimsOf (claims: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const custom = Object.create(null) as Record<string, unknown>
   for (const [name, value] of Object.entries(claims)) {

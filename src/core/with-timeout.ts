@@ -1,4 +1,4 @@
-/** The longest delay of Node's timers, in milliseconds. A longer one would fire at once. */
+/** The longest delay of Node's timers in milliseconds, about 24.8 days. A longer one would fire at once. */
 export const MAX_TIMER_DELAY = 2 ** 31 - 1
 
 /**

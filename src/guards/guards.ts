@@ -53,7 +53,7 @@ export function createGuards (services: Services): Guards {
   }
 }
 
-/** @throws unauthenticated */
+/** @throws OTP_AUTH_UNAUTHENTICATED */
 function requireBearerToken (request: FastifyRequest): string {
   const token = readBearerToken(request)
   if (token === undefined) throw unauthenticated()

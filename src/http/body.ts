@@ -1,15 +1,16 @@
-import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { TypeCompiler, ValueErrorType, type ValueError } from '@sinclair/typebox/compiler'
 import type { TSchema } from '@sinclair/typebox'
 import type { FastifyInstance, FastifySchemaCompiler, FastifySerializerCompiler } from 'fastify'
-import { ERROR_FIELDS, type OtpAuthError } from '../errors.ts'
+import { errorBody } from './error-responses.ts'
 
 /**
  * Gives our routes their own JSON parser, validator and serializer, independent of the application's. An application that
- * coerces types would turn `["123456"]` and `true` into codes, and one that uses other schemas could not read ours.
+ * coerces types would turn `["123456"]` and `true` into codes, and an application with another validator, such as zod, could not
+ * use our schemas.
  */
 export function useOwnCompilers (scope: FastifyInstance): void {
-  // Set on each route, not on the context. When the application adds a schema later, Fastify creates new compilers for its
-  // contexts from those of the root, and compilers that were set on a context are lost.
+  // Set on each route, not on the scope. When the application adds a schema later, Fastify creates new compilers for its scopes
+  // from those of the root, and compilers that were set on a scope are lost.
   scope.addHook('onRoute', (route) => { Object.assign(route, { validatorCompiler, serializerCompiler }) })
   scope.removeAllContentTypeParsers()
   const parseJson = scope.getDefaultJsonParser('error', 'error')
@@ -27,22 +28,30 @@ const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema }) => {
   return (value) => {
     if (compiled.Check(value)) return { value }
     const first = compiled.Errors(value).First()!
-    return { error: [{ keyword: 'type', instancePath: first.path, schemaPath: '', params: {}, message: validationMessage(first.message) }] }
+    return { error: [{ ...describeError(first), instancePath: first.path, schemaPath: '', params: {} }] }
   }
 }
 
-/** Fastify puts "body" and the path in front of this message. */
-function validationMessage (message: string): string {
-  return message.replace('Expected', 'expected').replace('Unexpected property', 'is not expected here')
+/** The keyword of the schema that does not match, and a message. Fastify puts "body" and the path in front of the message. */
+function describeError ({ type, schema }: ValueError): { keyword: string, message: string } {
+  switch (type) {
+    case ValueErrorType.ObjectRequiredProperty:
+      return { keyword: 'required', message: 'is required' }
+    case ValueErrorType.ObjectAdditionalProperties:
+      return { keyword: 'additionalProperties', message: 'is not an allowed field' }
+    case ValueErrorType.StringMinLength:
+      return { keyword: 'minLength', message: `must have at least ${characters(schema['minLength'])}` }
+    case ValueErrorType.StringMaxLength:
+      return { keyword: 'maxLength', message: `must have at most ${characters(schema['maxLength'])}` }
+    default:
+      return { keyword: 'type', message: `must be ${schema['type'] === 'object' ? 'an object' : 'a string'}` }
+  }
+}
+
+function characters (count: number): string {
+  return count === 1 ? '1 character' : `${count} characters`
 }
 
 /** The response schemas are only documentation. What a handler or the application's error handler returns is sent unchanged. */
 const serializerCompiler: FastifySerializerCompiler<unknown> = () => (response) =>
   JSON.stringify(response instanceof Error ? errorBody(response) : response)
-
-/** The body of an error: Fastify's four fields, the message again as `detail`, and the fields that some of our errors add. */
-function errorBody (error: OtpAuthError & { code?: string, error?: string }): Record<string, unknown> {
-  const { statusCode, code, error: name, message } = error
-  const extraFields = Object.fromEntries(ERROR_FIELDS.map((field) => [field, error[field]]))
-  return { statusCode, code, error: name, message, detail: message, ...extraFields }
-}

@@ -1,7 +1,7 @@
 import { fastifyCookie } from '@fastify/cookie'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { SECOND } from '../core/duration.ts'
-import type { ResolvedOptions } from '../options/resolve.ts'
+import { DEFAULT_NAME, type ResolvedOptions } from '../options/resolve.ts'
 
 /** One of our cookies. A name with the prefix `__Host-` cannot be set by another host or path. */
 export interface Cookie {
@@ -19,8 +19,6 @@ export interface Cookies {
   /** Removes our cookies from a reply and keeps the application's cookies. */
   withdraw (reply: FastifyReply): void
 }
-
-const DEFAULT_NAME = 'otp_auth'
 
 interface Attributes {
   path: string
@@ -50,7 +48,7 @@ export async function createCookies (app: FastifyInstance, { cookie, name }: Pic
     }
     return {
       name: fullName,
-      read: (request) => valueOf(request.headers.cookie ?? '', fullName),
+      read: (request) => readCookie(request.headers.cookie ?? '', fullName),
       set: (reply, value, lifetime) => write(reply, value, Math.floor(lifetime / SECOND)),
       clear: (reply) => write(reply, '', 0)
     }
@@ -74,18 +72,18 @@ export async function createCookies (app: FastifyInstance, { cookie, name }: Pic
 }
 
 /** The value of the first cookie with this name. Our values need no decoding. */
-function valueOf (header: string, name: string): string | undefined {
+function readCookie (header: string, name: string): string | undefined {
   const pair = header.split(';').map((text) => text.trim()).find((text) => text.startsWith(`${name}=`))
   return pair?.slice(name.length + 1)
 }
 
-/** From the application's @fastify/cookie, which cannot be registered twice, or from one in a context of our own. */
+/** Returns the serializer of the application's @fastify/cookie. If there is none, registers one in a scope of our own. */
 async function cookieSerializer (app: FastifyInstance): Promise<FastifyInstance['serializeCookie']> {
   if (app.hasDecorator('serializeCookie')) return app.serializeCookie
   let own = app
-  await app.register(async (context) => {
-    own = context
-    await context.register(fastifyCookie, { hook: false })
+  await app.register(async (scope) => {
+    own = scope
+    await scope.register(fastifyCookie, { hook: false })
   })
   return own.serializeCookie
 }

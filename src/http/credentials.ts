@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { HttpContext } from './context.ts'
 
-/** The format of the request IDs that the server creates. Storage is not asked about anything else. */
+/** The format of the request IDs that `randomId` creates. Other values are ignored without a storage call. */
 const REQUEST_ID = /^[\w-]{22}$/
 
 /**
@@ -13,11 +13,14 @@ export function readBearerToken ({ headers }: FastifyRequest): string | undefine
   return scheme!.toLowerCase() === 'bearer' ? token : undefined
 }
 
-/** The refresh token, from where `refreshTokenDelivery` allows it. If the body and the cookie have one, the body's is used. */
+/**
+ * The refresh token from the body or the cookie. If both have one, the body's is used. The cookie is ignored if
+ * `refreshTokenDelivery` is `'body'`.
+ */
 export function readRefreshToken (
   request: FastifyRequest<{ Body: { refresh_token?: string } }>, { services: { options }, cookies }: HttpContext
 ): string | undefined {
-  const fromCookie = options.refreshTokenDelivery === 'body' ? undefined : cookies.refresh.read(request)
+  const fromCookie = options.refreshTokenInCookie ? cookies.refresh.read(request) : undefined
   return request.body.refresh_token ?? fromCookie
 }
 

@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteGenericInterface } from 'fastify'
-import { isOtpAuthError } from '../errors.ts'
+import { ERROR_FIELDS, isOtpAuthError, type ErrorFields } from '../errors.ts'
 
 /**
- * Lets the application's error handler respond for our routes, whenever it is set. Fastify fixes the error handler of a
- * context when the context is created. This one looks up the application's handler when an error occurs.
+ * Lets the application's error handler respond for our routes, even if it is set later. Fastify decides which error handler a
+ * scope has when the scope is created. This one looks up the application's handler when an error occurs.
  */
 export function inheritErrorHandler (app: FastifyInstance, scope: FastifyInstance): void {
   const inherited = app.errorHandler
@@ -31,4 +31,13 @@ export function withErrorHeaders<Route extends RouteGenericInterface, Result> (
       throw error
     }
   }
+}
+
+/** The body of an error: Fastify's four fields, the message again as `detail`, and the fields that some of our errors add. */
+export function errorBody (
+  error: ErrorFields & { statusCode?: number, code?: string, error?: string | undefined, message: string }
+): Record<string, unknown> {
+  const { statusCode, code, error: name, message } = error
+  const extraFields = Object.fromEntries(ERROR_FIELDS.map((field) => [field, error[field]]))
+  return { statusCode, code, error: name, message, detail: message, ...extraFields }
 }

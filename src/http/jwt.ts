@@ -15,13 +15,13 @@ interface JwtOptions {
 const REQUIRED_CLAIMS = ['sub', 'sid', 'jti', 'type', 'iat', 'exp']
 
 /**
- * A signer and verifier for one key. Each key has an encapsulated context with its own @fastify/jwt: a second one in the
- * application's context would crash the process, and the application may already have one.
+ * A signer and verifier for one key. Each key has an encapsulated scope with its own @fastify/jwt: a second one in the
+ * application's scope would crash the process, and the application may already have one.
  */
 async function createJwtKey (app: FastifyInstance, secret: Buffer, { algorithm, typ, issuer, audience }: JwtOptions): Promise<JwtKey> {
   let key: JwtKey | undefined
-  await app.register(async (context) => {
-    await context.register(fastifyJwt, {
+  await app.register(async (scope) => {
+    await scope.register(fastifyJwt, {
       secret,
       // The application's @fastify/jwt decorates `request.user`. Ours must not collide with it.
       decoratorName: 'otpAuthToken',
@@ -37,7 +37,7 @@ async function createJwtKey (app: FastifyInstance, secret: Buffer, { algorithm, 
         ignoreExpiration: true
       }
     })
-    const { jwt } = context
+    const { jwt } = scope
     key = {
       sign: (claims) => jwt.sign(claims),
       verify: (token) => jwt.verify<Record<string, unknown>>(token)

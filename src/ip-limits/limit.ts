@@ -2,48 +2,49 @@ import fastifyRateLimit, { type FastifyRateLimitStoreCtor, type RateLimitPluginO
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { sourceOf } from '../core/network.ts'
 import { withTimeout } from '../core/with-timeout.ts'
-import { isOtpAuthError, storageUnavailable, tooManyRequests, withoutValues } from '../errors.ts'
+import { isOtpAuthError, storageUnavailable, tooManyRequests, loggableError } from '../errors.ts'
 import { withErrorHeaders } from '../http/error-responses.ts'
 import type { Services } from '../services/services.ts'
-import type { RouteName } from '../types/events.ts'
+import type { RouteName } from '../types/routes.ts'
 import { MemoryStore, checkedStore, withOwnCommands } from './stores.ts'
 
 type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>
 
 /**
- * Declares one of our routes with its IP rate limit, in a context of its own. @fastify/rate-limit takes one limit per
- * registration, and an instance of the application may already have left its decorators on an outer context.
+ * Declares one of our routes with its IP rate limit, in a scope of its own. @fastify/rate-limit takes one limit per
+ * registration, and the application may already have registered it in an outer scope, with the same decorators.
  *
  * The limit is checked after the cross-site check, so that another site cannot use up the limit of its visitors. It is checked
- * before everything that costs more: the application's hooks of the route (which may call a CAPTCHA service), the body, and
+ * before everything that costs more: the application's hooks for the route (which may call a CAPTCHA service), the body, and
  * storage.
  */
 export async function addIpLimit (
-  scope: FastifyInstance, services: Services, name: RouteName, declare: (context: FastifyInstance) => void
+  scope: FastifyInstance, services: Services, name: RouteName, declare: (limited: FastifyInstance) => void
 ): Promise<void> {
   const settings = limitSettings(services, name)
   if (settings === null) return declare(scope)
 
-  await scope.register(async (context) => {
-    // The application's config and hooks of the route are hidden while @fastify/rate-limit reads it. `config.rateLimit` is
-    // meant for the application's own instance and would replace our limit, and the application's hooks would run first.
+  await scope.register(async (limited) => {
+    // The application's config and hooks for the route are hidden while @fastify/rate-limit reads it. `config.rateLimit` is
+    // meant for the application's own rate limits and would replace ours, and the application's hooks would run first.
     let config: object | undefined
     let hooks: unknown[] = []
-    context.addHook('onRoute', (route) => {
+    limited.addHook('onRoute', (route) => {
       config = route.config
       hooks = [route.onRequest ?? []].flat()
       Object.assign(route, { config: { ...config, rateLimit: undefined }, onRequest: [] })
     })
-    await context.register(fastifyRateLimit, settings)
-    context.addHook('onRoute', (route) => {
+    await limited.register(fastifyRateLimit, settings)
+    limited.addHook('onRoute', (route) => {
       const [limit] = route.onRequest as [Hook]
-      Object.assign(route, { config, onRequest: [withErrorHeaders(failWithoutCount(limit, services.options.rateLimit.timeout)), ...hooks] })
+      const check = refuseIfNotCounted(limit, services.options.rateLimit.timeout)
+      Object.assign(route, { config, onRequest: [withErrorHeaders(check), ...hooks] })
     })
-    declare(context)
+    declare(limited)
   })
 }
 
-/** What is registered for a limit, or `null` if the limit is off. */
+/** The options for @fastify/rate-limit, or `null` if the limit is off. */
 function limitSettings ({ options, emit }: Services, route: RouteName): RateLimitPluginOptions | null {
   const { limits: { [route]: limit }, redis, store } = options.rateLimit
   return limit === null
@@ -53,7 +54,7 @@ function limitSettings ({ options, emit }: Services, route: RouteName): RateLimi
         ...(redis === undefined
           ? { store: (store === undefined ? MemoryStore : checkedStore(store)) as unknown as FastifyRateLimitStoreCtor }
           : { redis: withOwnCommands(redis) }),
-        // The key contains name and route, because a store of the application is not told a namespace.
+        // The key contains name and route, because @fastify/rate-limit passes no namespace to a custom store.
         keyGenerator: ({ ip }) => `${options.name}:${route}:${sourceOf(ip)}`,
         // With `ban: 1`, @fastify/rate-limit marks every refusal but the first of a window. So a flood raises one event.
         ban: 1,
@@ -68,15 +69,16 @@ function limitSettings ({ options, emit }: Services, route: RouteName): RateLimi
 }
 
 /**
- * Refuses the request with a 503 if the store does not count it in time. Nothing else limits one attempt at each of many
- * accounts, so bringing the store down must not remove the limit. Guards do not use it, so logged-in users are not affected.
+ * Refuses the request with a 503 if the store does not count it in time. Only this limit stops an attacker who tries one code
+ * on each of many accounts, so bringing the store down must not remove it. Guards do not use it, so logged-in users are not
+ * affected.
  */
-function failWithoutCount (limit: Hook, timeout: number): Hook {
+function refuseIfNotCounted (limit: Hook, timeout: number): Hook {
   return async (request, reply) => {
     try {
       await withTimeout(limit(request, reply), timeout, `The rate limit store did not respond within ${timeout} ms`)
     } catch (error) {
-      throw isOtpAuthError(error) ? error : storageUnavailable(withoutValues(error))
+      throw isOtpAuthError(error) ? error : storageUnavailable(loggableError(error))
     }
   }
 }

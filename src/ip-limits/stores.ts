@@ -1,12 +1,12 @@
-import { InvalidOption } from '../errors.ts'
+import { invalidOption } from '../errors.ts'
 import type { RateLimitStore } from '../options/types.ts'
 
 /** Windows in each of the two maps of a limit. One limit needs at most about 20 MB. */
 const MAX_WINDOWS = 50_000
 
 /**
- * Counts in this process's memory. The default store of @fastify/rate-limit passes out the object in which it continues to
- * count. If several requests arrive at once, each would see the count of the last one, and all would be refused.
+ * Counts in this process's memory. The default store of @fastify/rate-limit returns its own counter object and keeps
+ * changing it. If several requests arrive at once, each would see the count of the last one, and all would be refused.
  *
  * At least the 50,000 windows that started last are kept. When the newer map is full, or all windows in the older map have
  * ended, the newer map replaces the older one. Removing windows one by one would cost more the more of them there are.
@@ -46,7 +46,7 @@ export function checkedStore (Store: new (options: never) => RateLimitStore): ne
     constructor (options: never) {
       this.#store = new Store(options)
       if (typeof this.#store.incr !== 'function') {
-        throw new InvalidOption('rateLimit.store must be a class whose objects have the method incr, as @fastify/rate-limit expects')
+        throw invalidOption('rateLimit.store must be a class whose objects have the method incr, as @fastify/rate-limit expects')
       }
     }
 
@@ -54,7 +54,7 @@ export function checkedStore (Store: new (options: never) => RateLimitStore): ne
       function respond (error: Error | null, result?: { current: number, ttl: number }): void {
         if (error) return done(error)
         const { current, ttl } = result ?? {}
-        if (!Number.isFinite(current) || !Number.isFinite(ttl)) return done(new Error('rateLimit.store must pass the numbers current and ttl'))
+        if (!Number.isFinite(current) || !Number.isFinite(ttl)) return done(new Error('The method incr of rateLimit.store must call its callback with the numbers current and ttl'))
         done(null, { current: current!, ttl: ttl! })
       }
       // `incr` returns nothing, unless it is an async function.

@@ -14,7 +14,7 @@ const HOOKS = ['onRequest', 'preParsing', 'preValidation', 'preHandler'] as cons
 const UNAUTHENTICATED = errorResponse('There is no access token, or it is invalid, or its session has ended.', [unauthenticated(), invalidToken()], {},
   { 'WWW-Authenticate': { type: 'string', description: 'Asks for a bearer token.' } })
 const NOT_VERIFIED = errorResponse('The email address is not verified.', [notVerified()])
-/** What @fastify/swagger itself shows if a route declares no responses. */
+/** The responses that @fastify/swagger itself shows if a route declares none. */
 const DEFAULT_RESPONSES = { 200: { type: 'null', description: 'Default Response' } }
 
 /**
@@ -34,7 +34,7 @@ export function markGuardedRoutes (app: FastifyInstance, { options, log }: Servi
   let onlyJsonSchema = true
   app.addHook('onRoute', function (route) {
     routes.push(route)
-    // Our own routes, also those of another instance, do not pass through the application's general transform.
+    // Our own routes, also those of another instance, do not pass through the option `transform` of @fastify/swagger.
     if (ownTransforms.has(transformOf(route) as object)) return
     onlyJsonSchema &&= this.serializerCompiler === undefined && schemasOf(route).every(isPlain)
   })
@@ -46,15 +46,16 @@ export function markGuardedRoutes (app: FastifyInstance, { options, log }: Servi
 
   function mark (route: RouteOptions, withResponses: boolean): void {
     const has = (guard: Guard) => HOOKS.some((hook) => [route[hook]].flat().includes(guard as never))
-    const verified = has(app.requireVerified)
-    const demanded = verified || has(app.authenticate)
-    if (!demanded && !has(app.authenticateOptional)) return
+    const requiresVerified = has(app.requireVerified)
+    const requiresToken = requiresVerified || has(app.authenticate)
+    if (!requiresToken && !has(app.authenticateOptional)) return
 
     const schema = (route.schema ?? {}) as Schema
     // A new object, because guarded and public routes may share one schema.
-    const marked: Schema = { ...schema, security: schema.security ?? [...(demanded ? [] : [{}]), ...bearer(options)] }
+    const marked: Schema = { ...schema, security: schema.security ?? [...(requiresToken ? [] : [{}]), ...bearer(options)] }
     if (withResponses) {
-      marked.response = withMissing(schema.response ?? DEFAULT_RESPONSES, { 401: UNAUTHENTICATED, ...(verified && { 403: NOT_VERIFIED }) })
+      const ours = { 401: UNAUTHENTICATED, ...(requiresVerified && { 403: NOT_VERIFIED }) }
+      marked.response = withMissing(schema.response ?? DEFAULT_RESPONSES, ours)
     }
     route.schema = marked
   }
@@ -62,7 +63,8 @@ export function markGuardedRoutes (app: FastifyInstance, { options, log }: Servi
 
 /** The route's own responses, and ours for the statuses that it does not cover. */
 function withMissing (own: Record<string, unknown>, ours: Record<string, unknown>): Record<string, unknown> {
-  const covers = (status: string) => [status, `${status[0]}xx`, 'default'].some((key) => Object.keys(own).some((has) => has.toLowerCase() === key))
+  const declared = Object.keys(own).map((key) => key.toLowerCase())
+  const covers = (status: string) => [status, `${status[0]}xx`, 'default'].some((key) => declared.includes(key))
   return { ...own, ...Object.fromEntries(Object.entries(ours).filter(([status]) => !covers(status))) }
 }
 
@@ -86,6 +88,6 @@ function isPlain (schema: unknown): boolean {
 
 function warnIfRegisteredLater (app: FastifyInstance, log: Services['log']): void {
   app.addHook('onReady', async () => {
-    if (app.hasPlugin(SWAGGER)) log.warn({}, `The OpenAPI document lacks the routes of this plugin and the marks of its guards. Register ${SWAGGER} before this plugin`)
+    if (app.hasPlugin(SWAGGER)) log.warn({}, `The OpenAPI document lacks the routes of this plugin, and guarded routes are not marked as protected. Register ${SWAGGER} before this plugin`)
   })
 }

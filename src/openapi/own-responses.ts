@@ -1,12 +1,10 @@
 import { Type, type TProperties } from '@sinclair/typebox'
 import {
-  ReservedClaim, crossSite, deliveryFailed, invalidCode, invalidEmail, invalidRefreshToken, storageUnavailable, tooManyAttempts,
+  crossSite, deliveryFailed, invalidCode, invalidEmail, invalidRefreshToken, reservedClaim, storageUnavailable, tooManyAttempts,
   tooManyRequests, userCreationFailed
 } from '../errors.ts'
+import { MESSAGES } from '../http/messages.ts'
 import { errorResponse, successResponse, type ExampleError } from './responses.ts'
-
-/** The `message` of the successful responses. */
-export const MESSAGES = { requested: 'If this address can receive a code, it has been sent', loggedOut: 'Logged out' }
 
 export const EXAMPLE_REQUEST_ID = 'q0Zt3vVJ0mGk1yq6Qm1b9A'
 
@@ -30,7 +28,7 @@ const tokens = (description: string, cookies: string) => successResponse(descrip
   access_token: Type.String(),
   token_type: Type.Literal('bearer'),
   expires_in: Type.Integer({ description: 'Seconds until the access token expires.' }),
-  refresh_token: Type.Optional(Type.String({ description: 'Present if refresh tokens travel in bodies.' }))
+  refresh_token: Type.Optional(Type.String({ description: 'Present if bodies contain refresh tokens.' }))
 }, { access_token: 'header.claims.signature', token_type: 'bearer', expires_in: 900 }, setsCookies(cookies))
 
 const LoggedOut = successResponse('The session has ended.', { message: Type.String() }, { message: MESSAGES.loggedOut },
@@ -38,7 +36,7 @@ const LoggedOut = successResponse('The session has ended.', { message: Type.Stri
 
 const detail = Type.String({ description: 'The same text as `message`.' })
 const retryAfter = Type.Integer({ description: 'Seconds until an attempt can succeed.' })
-const attemptsRemaining = Type.Integer({ description: 'Attempts left. Only for an attempt with a live request ID.' })
+const attemptsRemaining = Type.Integer({ description: 'Attempts left for this code. Only if the request ID belongs to a code that is still valid.' })
 
 const error = (description: string, errors: ExampleError[], extras: TProperties = {}) =>
   errorResponse(description, errors, { detail, ...extras })
@@ -50,20 +48,20 @@ const tooMany = (...errors: ExampleError[]) => errorResponse('Too many requests.
 const INVALID_JSON = {
   statusCode: 400, code: 'FST_ERR_CTP_INVALID_JSON_BODY', message: "Body is not valid JSON but content-type is set to 'application/json'"
 }
-const UNKNOWN_FIELD = { statusCode: 400, code: 'FST_ERR_VALIDATION', message: 'body/other is not expected here' }
+const UNKNOWN_FIELD = { statusCode: 400, code: 'FST_ERR_VALIDATION', message: 'body/other is not an allowed field' }
 const TOO_LARGE = { statusCode: 413, code: 'FST_ERR_CTP_BODY_TOO_LARGE', message: 'Request body is too large' }
 const NOT_JSON = { statusCode: 415, code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE', message: 'Unsupported Media Type' }
 const FAILED = { statusCode: 500, code: 'ERR_OF_THE_APPLICATION', message: 'Something went wrong' }
 
 const badBody = (example: ExampleError) => error('The body is not JSON or does not match the schema.', [example, INVALID_JSON])
 
-const everywhere = {
+const commonResponses = {
   400: badBody(UNKNOWN_FIELD),
   403: error('The request comes from another site.', [crossSite()]),
   413: error('The body is too large.', [TOO_LARGE]),
   415: error('The body is not JSON.', [NOT_JSON]),
   429: tooMany(tooManyRequests(60_000)),
-  500: error('The application failed.', [FAILED]),
+  500: error("The application's own code threw an error.", [FAILED]),
   503: error('Storage or the rate limit store failed.', [storageUnavailable(new Error())])
 }
 
@@ -71,25 +69,25 @@ const badAddress = { 400: badBody(invalidEmail('must be one address with one "@"
 
 export const requestOtpResponse = {
   200: RequestedOtp,
-  ...everywhere,
+  ...commonResponses,
   ...badAddress,
   503: error('Storage, the rate limit store or the delivery failed.', [storageUnavailable(new Error()), deliveryFailed()])
 }
 
 export const verifyOtpResponse = {
   200: tokens('Logged in.', 'Sets the refresh token and the device cookie, and clears the request ID.'),
-  ...everywhere,
+  ...commonResponses,
   ...badAddress,
   401: error('The code is wrong or no longer valid.', [invalidCode(4)], { attemptsRemaining }),
   429: tooMany(tooManyAttempts(), tooManyRequests(60_000)),
-  500: error('The application failed.', [userCreationFailed(new Error()), new ReservedClaim('sub')])
+  500: error("The application's own code threw an error.", [userCreationFailed(new Error()), reservedClaim('sub')])
 }
 
 export const refreshResponse = {
   200: tokens('The session continues.', 'The next refresh token.'),
-  ...everywhere,
+  ...commonResponses,
   401: error('The refresh token is invalid or its session has ended.', [invalidRefreshToken()]),
-  500: error('The application failed.', [new ReservedClaim('sub')])
+  500: error("The application's own code threw an error.", [reservedClaim('sub')])
 }
 
-export const logoutResponse = { 200: LoggedOut, ...everywhere }
+export const logoutResponse = { 200: LoggedOut, ...commonResponses }

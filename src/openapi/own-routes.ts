@@ -4,7 +4,7 @@ import type { HttpContext } from '../http/context.ts'
 import { bearer, declareSchemes, ownTransforms, refreshCookie, type UnfinishedDocument, type SecurityRequirement } from './security-schemes.ts'
 import type { ResolvedOptions } from '../options/resolve.ts'
 import type { RouteOptions } from '../options/types.ts'
-import type { RouteName } from '../types/events.ts'
+import type { RouteName } from '../types/routes.ts'
 
 type DescribedSchema = FastifySchema & { security?: SecurityRequirement[] }
 type TransformInput = UnfinishedDocument & { schema: DescribedSchema, url: string }
@@ -17,7 +17,7 @@ interface Description {
   security: (options: ResolvedOptions) => SecurityRequirement[]
 }
 
-const NOTHING: SecurityRequirement = {}
+const NO_CREDENTIALS: SecurityRequirement = {}
 
 const descriptions: Record<RouteName, Description> = {
   requestOtp: {
@@ -33,18 +33,20 @@ const descriptions: Record<RouteName, Description> = {
   refresh: {
     summary: 'Get a new access token',
     description: 'Exchanges the current refresh token for a new access token and the next refresh token.',
-    security: (options) => options.refreshTokenDelivery === 'both' ? [NOTHING, ...refreshCookie(options)] : refreshCookie(options)
+    security: (options) => options.refreshTokenInCookie && options.refreshTokenInBody
+      ? [NO_CREDENTIALS, ...refreshCookie(options)]
+      : refreshCookie(options)
   },
   logout: {
     summary: 'End the session',
     description: 'Ends the session of the refresh token or of the bearer token. Without a token the response is the same.',
-    security: (options) => [NOTHING, ...refreshCookie(options), ...bearer(options)]
+    security: (options) => [NO_CREDENTIALS, ...refreshCookie(options), ...bearer(options)]
   }
 }
 
 /**
- * Adds to a route what @fastify/swagger reads: parts of the schema, and a transform. This transform replaces the
- * application's general transform, which may be made for another kind of schema, such as zod's. A transform that the
+ * Adds the parts that @fastify/swagger reads to a route: fields of the schema, and a transform. This transform replaces the
+ * option `transform` of @fastify/swagger, which may be made for another kind of schema, such as zod's. A transform that the
  * application sets for one of our routes in `routes` runs after ours and receives its result.
  */
 export function documentRoute<Schema extends { body: object, response: object }> (
@@ -54,7 +56,7 @@ export function documentRoute<Schema extends { body: object, response: object }>
   if (!options.openapi) return { config, schema: { ...schema, hide: true } }
 
   const { summary, description, security } = descriptions[route]
-  const { swaggerTransform: then } = config as { swaggerTransform?: Transform | false }
+  const { swaggerTransform: applicationTransform } = config as { swaggerTransform?: Transform | false }
 
   function swaggerTransform ({ schema: { body, ...shown }, ...input }: TransformInput): ReturnType<Transform> {
     const declared = declareSchemes(input, options, cookies.refresh.name)
@@ -63,7 +65,7 @@ export function documentRoute<Schema extends { body: object, response: object }>
       body: documentedBody(body as TObject),
       security: shown.security ?? security(options).filter((alternative) => Object.keys(alternative).every((name) => name in declared))
     }
-    return then ? then({ ...input, schema: described }) : { schema: described, url: input.url }
+    return applicationTransform ? applicationTransform({ ...input, schema: described }) : { schema: described, url: input.url }
   }
 
   ownTransforms.add(swaggerTransform)
@@ -74,7 +76,7 @@ export function documentRoute<Schema extends { body: object, response: object }>
 }
 
 /**
- * A body as the document shows it. An empty body is left out, because documents show every body as required. The email
+ * A body as the document shows it. An empty body is left out, because @fastify/swagger documents every body as required. The email
  * address gets its format only here: TypeBox refuses any value whose format is not registered.
  */
 function documentedBody ({ properties, ...body }: TObject): object | undefined {

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import { Type, type TObject, type TProperties } from '@sinclair/typebox'
-import { ERROR_FIELDS, type ErrorFields } from '../errors.ts'
+import type { ErrorFields } from '../errors.ts'
+import { errorBody } from '../http/error-responses.ts'
 
 /** The source of an example: one of our errors, or one of Fastify's in the same shape. */
 export interface ExampleError extends ErrorFields {
@@ -25,15 +26,13 @@ export function errorResponse (description: string, errors: ExampleError[], extr
   return Type.Object(Type.Partial(Type.Object(fields)).properties, {
     description,
     additionalProperties: true,
-    'x-examples': Object.fromEntries(errors.map((error) => [error.code, { value: exampleBody(error, Object.keys(extraFields)) }])),
+    'x-examples': Object.fromEntries(errors.map((error) => [error.code, { value: exampleBody(error, Object.keys(fields)) }])),
     headers
   })
 }
 
-function exampleBody (error: ExampleError, extraFields: string[]): object {
-  const { statusCode, code, message } = error
-  const values: Record<string, unknown> = { detail: message }
-  for (const field of ERROR_FIELDS) values[field] = error[field]
-  const shown = extraFields.filter((name) => values[name] !== undefined).map((name) => [name, values[name]])
-  return { statusCode, code, error: STATUS_CODES[statusCode!], message, ...Object.fromEntries(shown) }
+function exampleBody (error: ExampleError, shownFields: string[]): object {
+  const { statusCode, code, message, attemptsRemaining, retryAfter } = error
+  const body = errorBody({ statusCode, code, error: STATUS_CODES[statusCode!], message, attemptsRemaining, retryAfter })
+  return Object.fromEntries(Object.entries(body).filter(([name, value]) => shownFields.includes(name) && value !== undefined))
 }

@@ -3,7 +3,7 @@ import type { ResolvedOptions } from '../options/resolve.ts'
 /** One alternative in an operation's `security`. An empty one means that no credentials are needed. */
 export type SecurityRequirement = Record<string, string[]>
 
-/** What @fastify/swagger passes to a `swaggerTransform`: the document before its paths are added, as OpenAPI 3 or Swagger 2. */
+/** The argument of a `swaggerTransform`: the document before its paths are added, as OpenAPI 3 or Swagger 2. */
 export interface UnfinishedDocument {
   openapiObject?: { components: { securitySchemes?: Record<string, object> } }
   swaggerObject?: { securityDefinitions?: Record<string, object> }
@@ -18,9 +18,9 @@ const cookieName = ({ name }: ResolvedOptions): string => `${name}.refresh_cooki
 
 export const bearer = (options: ResolvedOptions): SecurityRequirement[] => [{ [bearerName(options)]: [] }]
 
-/** Empty if refresh tokens travel only in bodies. */
+/** Empty if `refreshTokenDelivery` is `'body'`. */
 export const refreshCookie = (options: ResolvedOptions): SecurityRequirement[] =>
-  options.refreshTokenDelivery === 'body' ? [] : [{ [cookieName(options)]: [] }]
+  options.refreshTokenInCookie ? [{ [cookieName(options)]: [] }] : []
 
 /**
  * Declares an instance's security schemes in a document. @fastify/swagger throws if an operation names a scheme that is not

@@ -1,22 +1,25 @@
 import { DAY, SECOND, parseDuration } from '../core/duration.ts'
 import { isFunction, isOptionsObject } from '../core/type-checks.ts'
-import { InvalidOption } from '../errors.ts'
+import { invalidOption } from '../errors.ts'
 import type { RouteOptions } from './types.ts'
 
 export type OptionReader = ReturnType<typeof optionReader>
 
-/** Reads options one by one, remembers their names, and names the option that is wrong. */
+/**
+ * Reads and checks options one by one. Errors contain the name of the option. `refuseUnknown` throws if an option was given
+ * that was never read.
+ */
 export function optionReader (given: Record<string, unknown>, path: string) {
   const known = new Set<string>()
 
   function fail (name: string, expected: string): never {
-    throw new InvalidOption(`${path}${name} must be ${expected}. Got ${typeOf(given[name])}`)
+    throw invalidOption(`${path}${name} must be ${expected}. Got ${typeOf(given[name])}`)
   }
 
-  function optional (name: string, isRight: (value: unknown) => boolean, expected: string): unknown {
+  function optional (name: string, isValid: (value: unknown) => boolean, expected: string): unknown {
     known.add(name)
     const value = given[name]
-    if (value !== undefined && !isRight(value)) fail(name, expected)
+    if (value !== undefined && !isValid(value)) fail(name, expected)
     return value
   }
 
@@ -25,43 +28,43 @@ export function optionReader (given: Record<string, unknown>, path: string) {
     markKnown: (name: string) => known.add(name),
     optional,
 
-    required (name: string, isRight: (value: unknown) => boolean, expected: string): unknown {
-      return optional(name, isRight, expected) ?? fail(name, expected)
+    required (name: string, isValid: (value: unknown) => boolean, expected: string): unknown {
+      return optional(name, isValid, expected) ?? fail(name, expected)
     },
 
     optionalFunction: <T>(name: string) => optional(name, isFunction, 'a function') as T | undefined,
 
-    boolean: (name: string, byDefault: boolean) =>
-      (optional(name, (value) => typeof value === 'boolean', 'true or false') ?? byDefault) as boolean,
+    boolean: (name: string, defaultValue: boolean) =>
+      (optional(name, (value) => typeof value === 'boolean', 'true or false') ?? defaultValue) as boolean,
 
-    integer (name: string, byDefault: number, { min, max = 1_000_000 }: { min: number, max?: number }): number {
-      const isRight = (value: unknown) => Number.isInteger(value) && (value as number) >= min && (value as number) <= max
-      return (optional(name, isRight, `a whole number from ${min} to ${max}`) ?? byDefault) as number
+    integer (name: string, defaultValue: number, { min, max = 1_000_000 }: { min: number, max?: number }): number {
+      const isValid = (value: unknown) => Number.isInteger(value) && (value as number) >= min && (value as number) <= max
+      return (optional(name, isValid, `a whole number from ${min} to ${max}`) ?? defaultValue) as number
     },
 
-    duration (name: string, byDefault: number, bounds: Bounds): number {
-      const { isRight, expected } = durationWithin(bounds)
-      const value = optional(name, isRight, expected)
-      return value === undefined ? byDefault : parseDuration(value)!
+    duration (name: string, defaultValue: number, bounds: Bounds): number {
+      const { isValid, expected } = durationWithin(bounds)
+      const value = optional(name, isValid, expected)
+      return value === undefined ? defaultValue : parseDuration(value)!
     },
 
     /** @returns `null` if the option is `false` */
-    durationOrFalse (name: string, byDefault: number, bounds: Bounds): number | null {
-      const { isRight, expected } = durationWithin(bounds)
-      const value = optional(name, (value) => value === false || isRight(value), `${expected}, or false`)
+    durationOrFalse (name: string, defaultValue: number, bounds: Bounds): number | null {
+      const { isValid, expected } = durationWithin(bounds)
+      const value = optional(name, (value) => value === false || isValid(value), `${expected}, or false`)
       if (value === false) return null
-      return value === undefined ? byDefault : parseDuration(value)!
+      return value === undefined ? defaultValue : parseDuration(value)!
     },
 
-    oneOf<T extends string> (name: string, byDefault: T, values: readonly T[]): T {
+    oneOf<T extends string> (name: string, defaultValue: T, values: readonly T[]): T {
       const expected = values.map((value) => `"${value}"`).join(' or ')
-      return (optional(name, (value) => values.includes(value as T), expected) ?? byDefault) as T
+      return (optional(name, (value) => values.includes(value as T), expected) ?? defaultValue) as T
     },
 
-    matching: (name: string, byDefault: string, pattern: RegExp, expected: string) =>
-      (optional(name, (value) => typeof value === 'string' && pattern.test(value), expected) ?? byDefault) as string,
+    matching: (name: string, defaultValue: string, pattern: RegExp, expected: string) =>
+      (optional(name, (value) => typeof value === 'string' && pattern.test(value), expected) ?? defaultValue) as string,
 
-    optionalText: (name: string, pattern = /./, expected = 'a string that is not empty') =>
+    optionalText: (name: string, pattern = /./, expected = 'a non-empty string') =>
       optional(name, (value) => typeof value === 'string' && pattern.test(value), expected) as string | undefined,
 
     object: (name: string) => (optional(name, isOptionsObject, 'an object') ?? {}) as Record<string, unknown>,
@@ -82,10 +85,10 @@ export function optionReader (given: Record<string, unknown>, path: string) {
 
     routeOptions (name: string) {
       const route = optionReader(this.object(name), `${path}${name}.`)
-      const hooks = (value: unknown) => isFunction(value) || (Array.isArray(value) && Array.from(value).every(isFunction))
+      const isHookOrHooks = (value: unknown) => isFunction(value) || (Array.isArray(value) && Array.from(value).every(isFunction))
       const options = Object.freeze({
-        onRequest: route.optional('onRequest', hooks, 'a function or an array of functions'),
-        preHandler: route.optional('preHandler', hooks, 'a function or an array of functions'),
+        onRequest: route.optional('onRequest', isHookOrHooks, 'a function or an array of functions'),
+        preHandler: route.optional('preHandler', isHookOrHooks, 'a function or an array of functions'),
         config: route.object('config')
       })
       route.refuseUnknown()
@@ -95,7 +98,7 @@ export function optionReader (given: Record<string, unknown>, path: string) {
     refuseUnknown (): void {
       for (const name of Object.keys(given)) {
         if (!known.has(name)) {
-          throw new InvalidOption(`Unknown option "${path}${name}". Expected one of ${[...known].join(', ')}`)
+          throw invalidOption(`Unknown option "${path}${name}". Expected one of ${[...known].join(', ')}`)
         }
       }
     }
@@ -111,7 +114,7 @@ interface Bounds {
 function durationWithin ({ min, max = 3650 * DAY }: Bounds) {
   return {
     expected: `a number of seconds, or a string such as "15m", from ${min / SECOND} to ${max / SECOND} seconds`,
-    isRight (value: unknown): boolean {
+    isValid (value: unknown): boolean {
       const length = parseDuration(value)
       return length !== undefined && length >= min && length <= max
     }

@@ -2,8 +2,9 @@ import { systemRandom, type Clock, type Random } from '../core/clock-and-random.
 import { DAY, HOUR, MINUTE, SECOND } from '../core/duration.ts'
 import { MAX_ODDS, MAX_OTP_EXPIRY, guessingOdds } from '../core/guessing-odds.ts'
 import { isFunction, isObject } from '../core/type-checks.ts'
-import { InvalidOption } from '../errors.ts'
-import { STORAGE_VERBS } from '../storage/unavailable.ts'
+import { MAX_TIMER_DELAY } from '../core/with-timeout.ts'
+import { invalidOption } from '../errors.ts'
+import { STORAGE_VERBS } from '../storage/verbs.ts'
 import { readRateLimit } from './rate-limit.ts'
 import { optionReader, type OptionReader } from './reader.ts'
 import type { OtpAuthOptions } from './types.ts'
@@ -11,8 +12,11 @@ import type { OtpAuthOptions } from './types.ts'
 /** NIST SP 800-107: the key of an HMAC should not be shorter than its output. */
 const MIN_SECRET_BYTES = 32
 
-/** Node's timers hold 2^31 milliseconds, about 24.8 days. A longer timer would fire at once. */
-const MAX_TIMER = 24 * DAY
+/** The default of the option `name`. */
+export const DEFAULT_NAME = 'otp_auth'
+
+/** The longest delay of a timer, in whole days. */
+const MAX_TIMER = Math.floor(MAX_TIMER_DELAY / DAY) * DAY
 
 /** The characters allowed in these attributes. Any other character would make every response that sets a cookie fail. */
 const COOKIE_PATH = /^\/[\w.~!$&'()*+:=@%/-]*$/
@@ -24,8 +28,8 @@ export type ResolvedOptions = ReturnType<typeof resolveOptions>
 /**
  * Checks the options and fills in the defaults.
  *
- * @throws InvalidOption (`OTP_AUTH_INVALID_OPTION`) for an unknown name, a wrong type or a value that is not allowed. The
- * message names the option and says what was expected.
+ * @throws OTP_AUTH_INVALID_OPTION for an unknown name, a wrong type or a value that is not allowed. The message contains the
+ * name of the option and says what was expected.
  */
 export function resolveOptions (given: OtpAuthOptions) {
   const read = optionReader(given as unknown as Record<string, unknown>, '')
@@ -35,22 +39,25 @@ export function resolveOptions (given: OtpAuthOptions) {
   const routes = optionReader(read.object('routes'), 'routes.')
   const developerMode = read.boolean('developerMode', false)
   const autoCreateUser = read.boolean('autoCreateUser', true)
+  const refreshTokenDelivery = read.oneOf('refreshTokenDelivery', 'cookie', ['cookie', 'body', 'both'] as const)
   const isAllowed = read.optionalFunction<NonNullable<OtpAuthOptions['isAllowed']>>('isAllowed')
 
   const options = Object.freeze({
-    storage: read.required('storage', isStorage, 'a storage adapter, e.g. drizzleStorage(db)') as OtpAuthOptions['storage'],
-    secrets: readSecrets(given.secretKey, developerMode, read),
+    storage: readStorage(read),
+    secretKeys: readSecretKeys(given.secretKey, developerMode, read),
     sendOtp: read.required('sendOtp', isFunction, 'a function') as OtpAuthOptions['sendOtp'],
-    name: read.matching('name', 'otp_auth', /^[A-Za-z0-9_-]{1,64}$/, '1 to 64 letters, digits, "_" or "-"'),
+    name: read.matching('name', DEFAULT_NAME, /^[A-Za-z0-9_-]{1,64}$/, '1 to 64 letters, digits, "_" or "-"'),
     prefix: read.matching('prefix', '/auth', /^(?:\/[A-Za-z0-9._~-]+)*$/, 'a path such as "/auth", or ""'),
     accessTokenLifetime: read.duration('accessTokenLifetime', 15 * MINUTE, { min: SECOND }),
     refreshTokenLifetime: read.duration('refreshTokenLifetime', 7 * DAY, { min: SECOND }),
     sessionLifetime: read.duration('sessionLifetime', 30 * DAY, { min: SECOND }),
     refreshGracePeriod: read.duration('refreshGracePeriod', 30 * SECOND, { min: 0 }),
-    refreshTokenDelivery: read.oneOf('refreshTokenDelivery', 'cookie', ['cookie', 'body', 'both'] as const),
+    refreshTokenInCookie: refreshTokenDelivery !== 'body',
+    refreshTokenInBody: refreshTokenDelivery !== 'cookie',
     otpLength: read.integer('otpLength', 6, { min: 6, max: 12 }),
     otpExpiry: read.duration('otpExpiry', MAX_OTP_EXPIRY, { min: SECOND, max: MAX_OTP_EXPIRY }),
     maxOtpAttempts: read.integer('maxOtpAttempts', 5, { min: 1 }),
+    // From here on, the code calls it the cooldown, as the storage contract does.
     cooldown: read.duration('otpRateLimitSeconds', MINUTE, { min: 0 }),
     sendLimits: Object.freeze({
       perHour: sendLimits.integer('perHour', 5, { min: 1 }),
@@ -112,38 +119,43 @@ function refuseUnsafe (options: {
 } & Parameters<typeof guessingOdds>[0]): void {
   const { cookie, developerMode } = options
   if (!cookie.secure && (cookie.sameSite === 'none' || cookie.partitioned)) {
-    throw new InvalidOption('cookie.secure must be true if cookie.sameSite is "none" or cookie.partitioned is true: browsers drop such cookies otherwise')
+    throw invalidOption('cookie.secure must be true if cookie.sameSite is "none" or cookie.partitioned is true: browsers drop such cookies otherwise')
   }
   if (developerMode && process.env['NODE_ENV'] === 'production') {
-    throw new InvalidOption('developerMode must be false if NODE_ENV is "production", because every code consists of zeros')
+    throw invalidOption('developerMode must be false if NODE_ENV is "production", because every code consists of zeros')
   }
   if (developerMode && cookie.secure) {
-    throw new InvalidOption('developerMode must be false if cookie.secure is true, so that it cannot stay on behind https')
+    throw invalidOption('developerMode requires cookie.secure to be false, so that it never runs in production over HTTPS. ' +
+      'For local development over HTTP, set cookie: { secure: false }')
   }
   const odds = guessingOdds(options)
   if (odds > MAX_ODDS) {
-    throw new InvalidOption('failureLimits, maxOtpAttempts, sendLimits and otpLength together let a stranger guess into an account ' +
-      `with odds of ${odds.toExponential(1)} a day. Expected at most ${MAX_ODDS}: lower a limit or raise otpLength`)
+    throw invalidOption('failureLimits, maxOtpAttempts, sendLimits and otpLength together make guessing too easy: the probability that an ' +
+      `attacker guesses a code of one account within a day is ${odds.toExponential(1)}. Expected at most ${MAX_ODDS}. Lower a limit or raise otpLength`)
   }
 }
 
-function readSecrets (given: unknown, developerMode: boolean, read: OptionReader): readonly Buffer[] {
+function readStorage (read: OptionReader): OtpAuthOptions['storage'] {
+  const expected = 'a storage adapter, e.g. drizzleStorage(db)'
+  const storage = read.required('storage', isObject, expected) as Record<string, unknown>
+  const missing = STORAGE_VERBS.find((verb) => !isFunction(storage[verb]))
+  if (missing !== undefined) throw invalidOption(`storage must be ${expected}. It has no method "${missing}"`)
+  return storage as unknown as OtpAuthOptions['storage']
+}
+
+function readSecretKeys (given: unknown, developerMode: boolean, read: OptionReader): readonly Buffer[] {
   read.markKnown('secretKey')
   const list: unknown[] = Array.isArray(given) ? Array.from(given) : [given]
   const secrets = list.map((secret) => {
     if (typeof secret === 'string') return Buffer.from(secret)
     if (Buffer.isBuffer(secret)) return secret
-    throw new InvalidOption('secretKey must be a string or a Buffer, or an array of them. Is the environment variable set that it comes from?')
+    throw invalidOption('secretKey must be a string or a Buffer, or an array of them. If it comes from an environment variable, check that the variable is set')
   })
   const shortest = developerMode ? 1 : MIN_SECRET_BYTES
   if (secrets.length === 0 || secrets.some((secret) => secret.length < shortest)) {
-    throw new InvalidOption(`secretKey must have at least ${shortest} bytes, or each of its elements if it is an array. Create one with "openssl rand -base64 32"`)
+    throw invalidOption(`secretKey must have at least ${shortest} bytes. If it is an array, it must have at least one element, and each element must have that length. Create one with "openssl rand -base64 32"`)
   }
   return Object.freeze(secrets)
-}
-
-function isStorage (value: unknown): boolean {
-  return isObject(value) && STORAGE_VERBS.every((verb) => isFunction((value as Record<string, unknown>)[verb]))
 }
 
 function isRandom (value: unknown): boolean {

@@ -1,7 +1,8 @@
 import type { FastifyRequest, RouteShorthandOptions } from 'fastify'
 import type { Clock, Random } from '../core/clock-and-random.ts'
 import type { OtpAuthStorage } from '../storage/contract.ts'
-import type { OtpAuthEvent, RouteName } from '../types/events.ts'
+import type { OtpAuthEvent } from '../types/events.ts'
+import type { RouteName } from '../types/routes.ts'
 import type { OtpAuthUser } from '../types/user.ts'
 
 export type { Clock, Random }
@@ -34,13 +35,16 @@ export interface SendLimits {
   /** Emails to one mailbox per day. @default 10 */
   perDay?: number
   /**
-   * Additional emails to one mailbox per day after `perDay` is reached. They are reserved for networks that did not ask for
+   * Additional emails to one mailbox per day after `perDay` is reached. They are reserved for networks that have not requested
    * a code for this mailbox in the last 24 hours. @default 10
    */
   reservePerDay?: number
-  /** Emails that one network (IPv4 /24, IPv6 /56) can trigger to one mailbox per hour. @default 3 */
+  /** Emails to one mailbox per hour that one network (IPv4 /24, IPv6 /56) can request. @default 3 */
   perNetworkPerHour?: number
-  /** Emails per hour that a browser can trigger to an address to which it has logged in before. @default 5 */
+  /**
+   * Emails to one address per hour that a remembered browser can request: a browser that has logged in with this address
+   * before. @default 5
+   */
   perDevicePerHour?: number
   /** The same per day. @default 10 */
   perDevicePerDay?: number
@@ -51,7 +55,7 @@ export interface FailureLimits {
   /** Wrong codes for one address per day. @default 20 */
   perDay?: number
   /**
-   * Wrong codes for one address without a right one in between. The count starts again 30 days after the last wrong code.
+   * Wrong codes for one address without a correct one in between. The count starts again 30 days after the last wrong code.
    * NIST SP 800-63B allows 100. @default 100
    */
   consecutive?: number
@@ -61,7 +65,7 @@ export interface FailureLimits {
 export interface CookieOptions {
   /** Set `false` for plain HTTP in development. The cookie names then lose their `__Host-` prefix. @default true */
   secure?: boolean
-  /** Set `'none'` for a page on another site. Name that site in `trustedOrigins`, too. @default 'lax' */
+  /** Set `'none'` for a page on another site. Also add that site to `trustedOrigins`. @default 'lax' */
   sameSite?: 'strict' | 'lax' | 'none'
   /** @default '/' */
   path?: string
@@ -96,14 +100,14 @@ export interface RateLimitStore {
 
 /**
  * Rate limits per IP address for each route. IPv6 addresses are counted by /64. The limits are checked before the body is
- * read and before your own hooks of the route run. They count every request that is not cross-site, whatever its response.
+ * read and before your own hooks for the route. They count every request that is not cross-site, whatever its response.
  *
  * The address is `request.ip`. Behind a proxy, set Fastify's `trustProxy` to the proxy's address; otherwise all users share
- * one limit. A port after the address is ignored. IPv4 addresses inside IPv6 (mapped, or sent by a translator) count as IPv4.
+ * one limit. A port after the address is ignored. IPv4-mapped addresses and NAT64 addresses count as IPv4.
  *
- * Unless `redis` or `store` is set, this process counts in memory and remembers the last 50,000 addresses per limit. The
- * windows follow the clock of the system or of the server, not the option `clock`. If requests cannot be counted, the routes
- * respond `OTP_AUTH_STORAGE_UNAVAILABLE`.
+ * Unless `redis` or `store` is set, this process counts in memory and remembers the last 50,000 addresses per limit. Windows
+ * use the system clock, or the clock of the Redis server or of your store, not the option `clock`. If requests cannot be
+ * counted, the routes respond `OTP_AUTH_STORAGE_UNAVAILABLE`.
  *
  * `config.rateLimit` in `routes` belongs to a @fastify/rate-limit of your own. Its limits apply in addition to these.
  */
@@ -122,8 +126,8 @@ export interface RateLimitOptions {
    */
   redis?: object
   /**
-   * A class for another store, of the kind that @fastify/rate-limit takes. One object per limit is created at boot. An object
-   * without the method `incr` is refused. Keys start with `name` and the route. @default none
+   * A custom store class for @fastify/rate-limit. One object per limit is created at boot. An object without the method
+   * `incr` is refused. Keys start with `name` and the route. @default none
    */
   store?: new (options: never) => RateLimitStore
   /** How long `redis` or `store` may take to respond: more than 0, at most a minute. @default '5s' */
@@ -145,8 +149,8 @@ export interface OtpAuthOptions {
    */
   sendOtp: (email: OtpEmail) => Promise<void> | void
   /**
-   * Names this instance. The name is part of its keys and, unless it is the default, of its cookie names.
-   * 1 to 64 letters, digits, `_` or `-`. @default 'otp_auth'
+   * The name of this instance of the plugin. It is part of the derived keys and of the counter keys, and of the cookie names
+   * unless it is the default. 1 to 64 letters, digits, `_` or `-`. @default 'otp_auth'
    */
   name?: string
   /** Path of the four routes, without a slash at the end. `''` means no prefix. @default '/auth' */
@@ -159,35 +163,36 @@ export interface OtpAuthOptions {
   sessionLifetime?: Duration
   /**
    * How long the previous refresh token still works after a rotation, so that parallel tabs and lost responses do not log
-   * anyone out. May be 0. The included client repeats a refresh that got no response, up to 10 s after the first one: set at
-   * least 20 s for it. @default '30s'
+   * anyone out. May be 0. The included client waits up to 10 s for a response and then sends the refresh once more. If you use
+   * it, set at least 20 s. @default '30s'
    */
   refreshGracePeriod?: Duration
-  /** How refresh tokens travel. @default 'cookie' */
+  /** Where refresh tokens are sent: in a cookie, in JSON bodies, or in both. @default 'cookie' */
   refreshTokenDelivery?: 'cookie' | 'body' | 'both'
   /** Digits in a code, 6 to 12. @default 6 */
   otpLength?: number
   /** Lifetime of a code: from one second to 10 minutes (NIST SP 800-63B). @default '10m' */
   otpExpiry?: Duration
-  /** Attempts per request: a whole number from 1. The upper bound comes from the guessing odds. @default 5 */
+  /** Attempts per requested code, at least 1. The plugin does not start if the value makes guessing too likely. @default 5 */
   maxOtpAttempts?: number
   /** Cooldown between two emails to one mailbox, in seconds (or a string). 0 means no cooldown. @default 60 */
   otpRateLimitSeconds?: Duration
   /** How many emails may be sent. @default see {@link SendLimits} */
   sendLimits?: SendLimits
-  /** How many wrong codes are accepted before codes become long. @default see {@link FailureLimits} */
+  /** How many wrong codes an address can have before its next codes are long. @default see {@link FailureLimits} */
   failureLimits?: FailureLimits
   /**
    * What happens after a failure limit was reached: `'long-code'` sends codes that are too long to guess. `'refuse'` sends no
-   * codes until the limit ends (`perDay`: with its day; `consecutive`: 30 days after the last wrong code). With `'refuse'` a
-   * stranger can lock an owner out. It is meant for front ends that can only take the short code. @default 'long-code'
+   * codes until the limit ends: for `perDay`, 24 hours after the first of these wrong codes; for `consecutive`, 30 days after
+   * the last one. With `'refuse'` an attacker can lock an owner out. It is meant for front ends that can only take the short
+   * code. @default 'long-code'
    */
   onFailureLimit?: 'long-code' | 'refuse'
-  /** Refuses attempts that do not include the ID of their request. @default false */
+  /** Refuses attempts without a request ID. @default false */
   requireRequestId?: boolean
   /** `false`: unknown addresses get the same responses and no email. @default true */
   autoCreateUser?: boolean
-  /** Values for your own columns when a new user is created, at the first proof of an address. @default none */
+  /** Values for your own columns when a new user is created, which is when a code for a new address is entered. @default none */
   newUserFields?: (context: { email: string, request: FastifyRequest }) => Record<string, unknown> | Promise<Record<string, unknown>>
   /**
    * Decides who may log in, for example by domain or because a user is banned. Any result but `true` refuses:
@@ -207,8 +212,8 @@ export interface OtpAuthOptions {
    */
   awaitDelivery?: boolean
   /**
-   * How long an awaited delivery may take. After that the response is 503, and the code stays valid. When the application
-   * closes, it waits as long for deliveries in progress. More than 0, at most 24 days. @default '10s'
+   * How long a delivery may take. If an awaited delivery takes longer, the response is 503 and the code stays valid. When the
+   * application closes, it waits up to this time for deliveries in progress. More than 0, at most 24 days. @default '10s'
    */
   deliveryTimeout?: Duration
   /**
@@ -247,9 +252,9 @@ export interface OtpAuthOptions {
    */
   cleanupInterval?: Duration | false
   /**
-   * Describes the four routes to @fastify/swagger, and lets the guards mark the routes that use them with `security` and the
-   * responses 401 and 403. Register @fastify/swagger before this plugin; without it nothing happens. `false` hides the four
-   * routes from the document and leaves all other routes unmarked. @default true
+   * Describes the four routes to @fastify/swagger, and adds `security` and the responses 401 and 403 to the routes that use a
+   * guard. Register @fastify/swagger before this plugin; without it nothing happens. `false` hides the four routes from the
+   * document and changes no other route. @default true
    */
   openapi?: boolean
   /**

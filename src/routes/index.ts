@@ -10,7 +10,7 @@ import { refreshRoute } from './refresh.ts'
 import { requestOtpRoute } from './request-otp.ts'
 import { verifyOtpRoute } from './verify-otp.ts'
 
-/** The four routes, in a context of their own: a plugin that shares its parent's context would ignore the prefix. */
+/** The four routes, in a scope of their own: a plugin that shares its parent's scope would ignore the prefix. */
 export function routes (app: FastifyInstance, context: HttpContext): FastifyPluginAsync {
   return async (scope: FastifyInstance) => {
     const { services } = context
@@ -18,7 +18,7 @@ export function routes (app: FastifyInstance, context: HttpContext): FastifyPlug
     inheritErrorHandler(app, scope)
     scope.addHook('onRequest', warnOfUntrustedProxy(services.log))
     scope.addHook('onRequest', async (request) => refuseCrossSite(request, services.options.trustedOrigins))
-    // In onSend, so that every error has the header, whoever responds. In onRequest as well, because an onSend hook of the
+    // In onSend, so that every error has the header, no matter which handler sends it. In onRequest as well, because an onSend hook of the
     // application that fails stops ours from running.
     const forbidCaching = async (_request: FastifyRequest, reply: FastifyReply) => { reply.header('cache-control', 'no-store') }
     scope.addHook('onRequest', forbidCaching)

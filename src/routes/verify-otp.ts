@@ -7,16 +7,16 @@ import { setRefreshCookie, tokenResponse } from '../http/token-response.ts'
 import { verifyOtpResponse } from '../openapi/own-responses.ts'
 import { documentRoute } from '../openapi/own-routes.ts'
 import { verifyOtp } from '../use-cases/verify-otp.ts'
-import { BODY_LIMIT, VerifyOtpBody, type VerifyOtpInput } from './bodies.ts'
+import { BODY_LIMIT, verifyOtpBody, type VerifyOtpBody } from './bodies.ts'
 
 export function verifyOtpRoute (scope: FastifyInstance, context: HttpContext): void {
   const { services, cookies } = context
   const { options, keys, tokens } = services
 
-  scope.post<{ Body: VerifyOtpInput }>('/verify-otp', {
+  scope.post<{ Body: VerifyOtpBody }>('/verify-otp', {
     ...options.routes.verifyOtp,
     bodyLimit: BODY_LIMIT,
-    ...documentRoute(context, 'verifyOtp', { body: VerifyOtpBody, response: verifyOtpResponse })
+    ...documentRoute(context, 'verifyOtp', { body: verifyOtpBody, response: verifyOtpResponse })
   }, withErrorHeaders(async (request, reply) => {
     const { email, code } = request.body
     const loggedIn = await verifyOtp(services, {
@@ -24,7 +24,7 @@ export function verifyOtpRoute (scope: FastifyInstance, context: HttpContext): v
       code,
       requestId: readRequestId(request, context),
       device: readDevice(cookies.device.read(request), keys.device, options.clock()),
-      presented: tokens.verifyRefresh(cookies.refresh.read(request) ?? ''),
+      replacedToken: tokens.verifyRefresh(cookies.refresh.read(request) ?? ''),
       request
     })
     setRefreshCookie(reply, context, loggedIn.tokens)

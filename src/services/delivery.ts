@@ -1,5 +1,6 @@
+import { withTimeout } from '../core/with-timeout.ts'
 import type { OtpAuthOptions, OtpEmail } from '../options/types.ts'
-import type { Log } from './log.ts'
+import { hideAddress, type Log } from './log.ts'
 
 export type DeliveryOutcome = 'sent' | 'rejected' | 'timeout'
 
@@ -21,19 +22,17 @@ export function createDelivery (sendOtp: OtpAuthOptions['sendOtp'], timeout: num
       await sendOtp(message)
       return 'sent'
     } catch (error) {
-      log.error({ err: withoutRecipient(error, { email, code }) }, 'sendOtp failed')
+      log.error({ err: redactedError(error, { email, code }) }, 'sendOtp failed')
       return 'rejected'
     }
   }
 
   async function attemptWithTimeout (message: OtpEmail): Promise<DeliveryOutcome> {
-    let timer: NodeJS.Timeout | undefined
-    const timedOut = new Promise<DeliveryOutcome>((resolve) => { timer = setTimeout(resolve, timeout, 'timeout') })
     try {
-      // `attempt` never rejects, so losing the race cannot leave an unhandled rejection.
-      return await Promise.race([attempt(message), timedOut])
-    } finally {
-      clearTimeout(timer)
+      return await withTimeout(attempt(message), timeout, 'sendOtp did not settle in time')
+    } catch {
+      // `attempt` never rejects, so the error is the timeout.
+      return 'timeout'
     }
   }
 
@@ -54,22 +53,24 @@ export function createDelivery (sendOtp: OtpAuthOptions['sendOtp'], timeout: num
   }
 }
 
-/** Hides address and code: email providers quote the recipient in errors ("550 … user unknown"), and some quote the email. */
-function withoutRecipient (thrown: unknown, { email, code }: Pick<OtpEmail, 'email' | 'code'>): Error {
-  const address = new RegExp(email.replace(/[^a-z0-9@]/g, '\\$&'), 'gi')
+/**
+ * A copy of an error that hides address and code: email providers quote the recipient in errors ("550 … user unknown"), and
+ * some quote the email.
+ */
+function redactedError (thrown: unknown, { email, code }: Pick<OtpEmail, 'email' | 'code'>): Error {
   // Emails may show the code in groups of digits, so it is also found with spaces or hyphens inside.
   const groupedCode = new RegExp([...code].join('[\\s-]*'), 'gi')
-  const hide = (text: string) => text.replace(address, '[address]').replace(groupedCode, '[code]')
-  const { name, message, reason } = readError(thrown)
-  return Object.assign(new Error(hide(message)), { name }, reason !== undefined && { code: hide(reason) })
+  const hide = (text: string) => hideAddress(text, email).replace(groupedCode, '[code]')
+  const { name, message, errorCode } = readError(thrown)
+  return Object.assign(new Error(hide(message)), { name }, errorCode !== undefined && { code: hide(errorCode) })
 }
 
 /** Reads any thrown value as text. An object without a prototype, or with getters that throw, must not end the process. */
-function readError (thrown: unknown): { name: string, message: string, reason: string | undefined } {
+function readError (thrown: unknown): { name: string, message: string, errorCode: string | undefined } {
   try {
     const { name, message, code } = thrown instanceof Error ? thrown as Error & { code?: unknown } : { name: 'Error', message: thrown }
-    return { name: String(name), message: String(message), reason: typeof code === 'string' ? code : undefined }
+    return { name: String(name), message: String(message), errorCode: typeof code === 'string' ? code : undefined }
   } catch {
-    return { name: 'Error', message: 'sendOtp threw a value that cannot be read', reason: undefined }
+    return { name: 'Error', message: 'sendOtp threw a value that cannot be read', errorCode: undefined }
   }
 }

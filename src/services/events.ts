@@ -19,7 +19,7 @@ export function createEmitter (log: Log, onEvent: OtpAuthOptions['onEvent']): (e
     try {
       log.error({ err: error, event: type }, 'onEvent failed')
     } catch {
-      // pino sets a mark on each error that it logs, which throws if the error is frozen.
+      // pino adds a property to each error that it logs. That throws if the error is frozen.
       log.error({ event: type }, 'onEvent failed with an error that cannot be logged')
     }
   }

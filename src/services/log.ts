@@ -4,3 +4,8 @@ export interface Log {
   warn (fields: object, message: string): void
   error (fields: object, message: string): void
 }
+
+/** Replaces an address in a text that will be logged, in any case: servers may quote it in upper case. */
+export function hideAddress (text: string, email: string): string {
+  return text.replace(new RegExp(email.replace(/[^a-z0-9@]/gi, '\\$&'), 'gi'), '[address]')
+}

@@ -21,5 +21,5 @@ export interface Services {
   emit: (event: OtpAuthEvent) => void
 }
 
-/** The request as your application knows it. It is passed on to the application's callbacks; no use case reads it. */
+/** The Fastify request. It is only passed to the application's callbacks; no use case reads it. */
 export type AppRequest = OtpEmail['request']

@@ -1,3 +1,4 @@
+import { randomId } from '../core/clock-and-random.ts'
 import { SECOND } from '../core/duration.ts'
 import type { Session, UserRecord } from '../storage/contract.ts'
 import type { IssuedTokens } from '../types/decorators.ts'
@@ -15,8 +16,8 @@ export function isLive (session: Session, now: number): boolean {
   return session.revokedAt === null && session.idleExpiresAt > now && session.expiresAt > now
 }
 
-/** The application's own claims. Call this before anything is written, so that an error in them has no side effects. */
-export async function additionalClaims (
+/** The application's own claims. Call this before anything is written, so that an error in the callback has no side effects. */
+export async function getCustomClaims (
   { options }: Services, user: object, request: AppRequest | undefined
 ): Promise<Record<string, unknown>> {
   return await options.getAdditionalClaims?.({ user: user as OtpAuthUser, request }) ?? {}
@@ -27,11 +28,11 @@ export async function startSession (
   services: Services, user: Pick<UserRecord, 'id' | 'row'>, request: AppRequest | undefined
 ): Promise<SessionTokens> {
   const { options: { clock, random, refreshTokenLifetime, sessionLifetime }, storage } = services
-  const custom = await additionalClaims(services, user.row, request)
+  const custom = await getCustomClaims(services, user.row, request)
   const createdAt = clock()
   const expiresAt = createdAt + sessionLifetime
   const session: Session = {
-    id: random.bytes(16).toString('base64url'),
+    id: randomId(random),
     userId: user.id,
     seq: 0,
     rotatedAt: null,
@@ -48,8 +49,8 @@ export async function startSession (
 type SignedAccess = Pick<SessionTokens, 'accessToken' | 'expiresIn'>
 
 /**
- * Signs an access token. It contains no step number, so it can be signed before the refresh token rotates: claims that
- * cannot be signed then cost nothing.
+ * Signs an access token. It does not contain the session's sequence number, so it can be signed before the refresh token is
+ * rotated. So claims that cannot be signed do not use up the refresh token.
  */
 export function signAccess ({ tokens, options }: Services, session: Session, custom: Record<string, unknown>): SignedAccess {
   const now = options.clock()
@@ -60,7 +61,7 @@ export function signAccess ({ tokens, options }: Services, session: Session, cus
   }
 }
 
-/** Adds the refresh token for the current step of the session. */
+/** Adds the refresh token with the current sequence number of the session. */
 export function withRefreshToken ({ tokens }: Services, session: Session, access: SignedAccess): SessionTokens {
   const { userId, id: sessionId, seq, idleExpiresAt } = session
   const refreshToken = tokens.signRefresh({ userId, sessionId, seq, expiresAt: idleExpiresAt })

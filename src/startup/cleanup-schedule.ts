@@ -15,7 +15,7 @@ export function scheduleCleanup (app: FastifyInstance, services: Services): void
     }
   }
 
-  // `unref`: the timer must not keep a process alive that has nothing else to do.
+  // `unref`: the timer alone must not keep the process alive.
   const timer = setInterval(run, cleanupInterval).unref()
   app.addHook('onClose', async () => { clearInterval(timer) })
 }

@@ -5,9 +5,9 @@ import type { Services } from '../services/services.ts'
 /** How many users are checked at startup: enough to notice a table from another system, few enough not to slow the start. */
 const USERS_CHECKED = 1_000
 
-/** Logs what an operator should know: the guessing odds, developer mode, and addresses that no login would find. */
+/** Logs facts for the operator: the guessing odds, developer mode, and addresses that no login would find. */
 export function reportAtStartup (app: FastifyInstance, { options, storage, log }: Services): void {
-  log.info({ guessingOddsPerAccountAndDay: guessingOdds(options) }, 'One-time codes: the odds that a stranger guesses into one account in a day')
+  log.info({ guessingOddsPerAccountAndDay: guessingOdds(options) }, 'Probability that an attacker guesses a code of one account within a day')
   if (options.developerMode) log.warn({}, 'developerMode is on: every code consists of zeros, so anyone can log in as anyone')
 
   async function checkUsers (): Promise<void> {
@@ -16,11 +16,11 @@ export function reportAtStartup (app: FastifyInstance, { options, storage, log }
         log.warn({}, 'Some users have addresses with upper-case letters, which no login will find. docs/operating.md says how to correct them')
       }
     } catch (error) {
-      // A database that is late or not migrated yet does not stop the start. Until it is ready, every response is 503.
+      // The application starts even if the database is not reachable or not migrated yet. Until it is ready, every response is 503.
       log.error({ err: error }, 'Storage cannot be read. Check that the database is running and that its tables exist')
     }
   }
 
-  // Not awaited: a database that hangs must not stop the application from starting.
+  // Not awaited: the application must start even if the database does not respond.
   app.addHook('onReady', async () => { checkUsers() })
 }

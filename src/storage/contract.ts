@@ -8,7 +8,7 @@
  * - Keys (`emailHash`, `key`, IDs, MACs) are case-sensitive: a collation that ignores case would merge accounts.
  * - Numbers are returned as numbers, even if the driver returns 64-bit columns as text or bigint.
  * - A verb that fails rejects with the driver's error. The plugin turns it into `OTP_AUTH_STORAGE_UNAVAILABLE`. A verb never
- *   resolves to a value that it does not know.
+ *   resolves to a guessed value, such as `null` because the database did not respond.
  */
 export interface OtpAuthStorage {
   /** Stores a new challenge. Its ID is new and random. */
@@ -23,13 +23,13 @@ export interface OtpAuthStorage {
   renewChallenge (renewal: NewChallenge & { now: number }): Promise<boolean>
 
   /**
-   * Makes one code of a challenge unusable, because its email was refused. If it is the newest code, the previous code
+   * Makes one code of a challenge unusable, because its email could not be sent. If it is the newest code, the previous code
    * replaces it; a challenge without a previous code ends. If a newer code was stored meanwhile, the previous code is removed.
    */
   withdrawCode (code: { id: string, mac: string, now: number }): Promise<void>
 
   /**
-   * Counts an attempt and, if the code matches, uses up the challenge, **in the same statement**.
+   * Counts a bound attempt and, if the code matches, uses up the challenge, **in the same statement**.
    *
    * Under any number of parallel calls, at most `maxAttempts` of them return a result between two renewals, and at most one
    * returns `accepted`. A code whose length differs from every live code of the challenge is not counted.
@@ -40,7 +40,8 @@ export interface OtpAuthStorage {
   tryCode (attempt: BoundAttempt): Promise<AttemptResult | null>
 
   /**
-   * Uses up a live challenge of the email hash whose code matches and that has attempts left. It does not count an attempt.
+   * Checks an unbound attempt: uses up a live challenge of the email hash whose code matches and that has attempts left. It does
+   * not count the attempt.
    * Under parallel calls with one code, at most one call gets the challenge.
    *
    * @returns the `deviceKey` of the used challenge, or `null` if no code matched
@@ -101,7 +102,7 @@ export interface OtpAuthStorage {
    */
   insertUser (user: { email: string, fields: Record<string, unknown> }): Promise<{ user: UserRecord } | { refused: Error }>
 
-  /** The ID, as text, of a row or document of the users table. */
+  /** The ID, as text, of a row or document of the users table. Synchronous: it does not access the database. */
   userId (user: object): string
 
   /** Stores a new session. Its ID is new and random. */
@@ -116,8 +117,10 @@ export interface OtpAuthStorage {
   loadSession (keys: { sessionId: string, userId: string }): Promise<{ session: Session, user: UserRecord } | null>
 
   /**
-   * Moves a session from step `seq` to the next one, if the session is live and its last rotation was before `rotatedBefore`.
-   * Under parallel calls exactly one moves it. A revoked session stays revoked.
+   * Adds one to the sequence number of a session, if it is `seq`, the session is live and its last rotation was before
+   * `rotatedBefore`. Under parallel calls exactly one succeeds. A revoked session stays revoked.
+   *
+   * @returns whether this call rotated the session; if `false`, nothing changed
    */
   rotateSession (rotation: SessionRotation): Promise<boolean>
 
@@ -152,8 +155,8 @@ export interface NewChallenge {
   codeLength: number
   expiresAt: number
   /**
-   * If a remembered browser asked for the code: the counter of its failures. Wrong codes are counted there and for the address.
-   * Not a secret.
+   * Key of the failure counter of the remembered browser that requested the code, or `null`. Wrong codes are counted there and
+   * for the address. It is a key of a counter, not a cryptographic key.
    */
   deviceKey: string | null
 }
@@ -167,6 +170,7 @@ export interface Challenge extends NewChallenge {
   previousExpiresAt: number | null
 }
 
+/** An attempt without a request ID: only an email address and a code. */
 export interface UnboundAttempt {
   emailHash: string
   /** The MACs of the entered code, one for each secret, newest first. At least one. */
@@ -175,7 +179,9 @@ export interface UnboundAttempt {
   now: number
 }
 
+/** An attempt with a request ID, which is the ID of one challenge. */
 export interface BoundAttempt extends UnboundAttempt {
+  /** The request ID. */
   id: string
   /** Characters in the entered code. */
   codeLength: number
@@ -206,11 +212,11 @@ export interface CounterIncrement {
 
 export interface CounterDecrement {
   key: string
-  /** The `now` of the increment. */
+  /** When the event was counted: the `now` of the increment. */
   takenAt: number
-  /** Ends the cooldown, unless another event was counted since. */
+  /** Whether to end the cooldown. A cooldown that a later event started goes on. */
   cooldown: boolean
-  /** Removes the event from both windows. */
+  /** Whether to remove the event from the counts of both windows. */
   counts: boolean
 }
 
@@ -219,7 +225,7 @@ export interface Failure {
   now: number
   /** Length of the window in milliseconds. */
   window: number
-  /** Milliseconds after the last failure at which the number of consecutive failures starts again. */
+  /** Milliseconds without a failure after which consecutive failures are counted from zero again. */
   lapse: number
 }
 
@@ -227,8 +233,10 @@ export interface Counter {
   key: string
   /** When the last event or failure was counted; 0 after the cooldown was ended. */
   lastAt: number
+  /** When the current short window started. */
   shortFrom: number
   shortCount: number
+  /** When the current long window started. */
   longFrom: number
   longCount: number
   consecutiveFailures: number
@@ -248,8 +256,9 @@ export interface UserRecord {
 export interface Session {
   id: string
   userId: string
-  /** The current step of the refresh token. Each rotation adds one. */
+  /** The sequence number of the current refresh token. Each rotation adds one. */
   seq: number
+  /** When the refresh token was last rotated; `null` before the first rotation. */
   rotatedAt: number | null
   createdAt: number
   /** The end of the session if it is not refreshed. Never later than `expiresAt`. */
@@ -260,10 +269,10 @@ export interface Session {
 
 export interface SessionRotation {
   id: string
-  /** The step of the refresh token that the client sent. */
+  /** The sequence number of the refresh token that the client sent. */
   seq: number
   now: number
-  /** The session moves only if its last rotation, if any, was before this time. */
+  /** The session is rotated only if its last rotation, if any, was before this time. */
   rotatedBefore: number
   idleExpiresAt: number
 }

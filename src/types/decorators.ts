@@ -23,7 +23,7 @@ export interface IssuedTokens {
 export interface SessionInfo {
   id: string
   createdAt: Date
-  /** The last rotation of the refresh token; `null` before the first one. */
+  /** When the refresh token was last replaced by a refresh (rotated); `null` before the first refresh. */
   refreshedAt: Date | null
   /** The latest possible end. Without a refresh within `refreshTokenLifetime`, the session ends earlier. */
   expiresAt: Date
@@ -43,7 +43,7 @@ export interface OtpAuth {
    * check `isVerified`. Rejects with `OTP_AUTH_RESERVED_CLAIM` or `OTP_AUTH_STORAGE_UNAVAILABLE`.
    *
    * @param user a row or document of the users table
-   * @param reply if given, the refresh cookie is set on it, as `refreshTokenDelivery` says
+   * @param reply if given, gets the refresh cookie, unless `refreshTokenDelivery` is `'body'`
    */
   issueTokens (user: object, reply?: FastifyReply): Promise<IssuedTokens>
   /**
@@ -58,6 +58,6 @@ export interface OtpAuth {
   revokeAllSessions (userId: string | number | bigint): Promise<number>
   /** The live sessions of a user, newest first. */
   listSessions (userId: string | number | bigint): Promise<SessionInfo[]>
-  /** Removes rows that expired more than an hour ago, in batches of at most 1,000, so that logins go on meanwhile. */
+  /** Removes rows that expired more than an hour ago, in batches of at most 1,000, so that logins are not blocked. */
   cleanup (): Promise<CleanupCount>
 }

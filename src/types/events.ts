@@ -1,5 +1,4 @@
-/** One of the four routes. */
-export type RouteName = 'requestOtp' | 'verifyOtp' | 'refresh' | 'logout'
+import type { RouteName } from './routes.ts'
 
 /**
  * Something that happened. No event contains a code, a token, a cookie or an address. `emailHash` is a hash of the address
@@ -10,10 +9,10 @@ export type OtpAuthEvent =
   | { type: 'otp.requested', emailHash: string, codeLength: number }
   /**
    * No code was created: the cooldown had not ended, a send limit was reached, or a failure limit was reached and
-   * `onFailureLimit` is `'refuse'`.
+   * `onFailureLimit` is `'refuse'`. The cooldown is reported as `'send-limit'`.
    */
   | { type: 'otp.refused', emailHash: string, reason: 'send-limit' | 'failure-limit' }
-  /** A code logged a user in. */
+  /** A code logged a user in. `isNewUser` is `true` if this login verified the address for the first time. */
   | { type: 'otp.verified', emailHash: string, userId: string, sessionId: string, isNewUser: boolean }
   /** A code was compared and was wrong. Both counts include this failure. */
   | { type: 'otp.failed', emailHash: string, failuresInDay: number, consecutiveFailures: number }

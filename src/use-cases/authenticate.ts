@@ -12,7 +12,7 @@ export interface Authenticated {
 /**
  * Finds the user of an access token, if the token is valid and its session is live. One storage call.
  *
- * @throws invalidToken
+ * @throws OTP_AUTH_INVALID_TOKEN
  */
 export async function authenticate ({ tokens, storage, options }: Services, token: string): Promise<Authenticated> {
   const verified = tokens.verifyAccess(token)

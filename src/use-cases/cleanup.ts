@@ -8,7 +8,7 @@ const BATCH = 1_000
 /** Another process may have a slow clock and still use a row that has expired here. An hour covers any realistic difference. */
 const MARGIN = HOUR
 
-/** Removes rows that expired more than an hour ago. Batches are small, so that logins go on in between. */
+/** Removes rows that expired more than an hour ago. Batches are small, so that logins are not blocked. */
 export async function cleanup (services: Services): Promise<CleanupCount> {
   return {
     challenges: await removeAll(services, 'challenges'),

@@ -1,15 +1,17 @@
+import { randomId } from '../core/clock-and-random.ts'
 import type { Device } from '../core/device-cookie.ts'
 import { LONG_CODE_LENGTH, macOfCode, makeCode } from '../core/otp-code.ts'
 import { deliveryFailed, tooManyRequests } from '../errors.ts'
-import { isAllowed, normalizeEmail } from '../services/access.ts'
+import { isAllowed } from '../services/access.ts'
 import type { DeliveryOutcome } from '../services/delivery.ts'
+import { normalizeEmail } from '../services/email.ts'
 import { failureLimitWait } from '../services/failure-limits.ts'
-import { countSend, refundSend, releaseCooldown, type CountedSend } from '../services/send-limits.ts'
+import { countSend, releaseCooldown, releaseSend, type CountedSend } from '../services/send-limits.ts'
 import type { AppRequest, Services } from '../services/services.ts'
 
-export interface OtpRequest {
+export interface RequestOtpInput {
   email: string
-  /** The request ID that the client sent, if any. It only counts if it belongs to a live challenge of this address. */
+  /** The request ID that the client sent, if any. It is ignored unless it belongs to a live challenge of this address. */
   requestId: string | undefined
   device: Device | null
   network: string
@@ -23,10 +25,9 @@ export interface RequestedOtp {
   afterResponse: () => Promise<void>
 }
 
-/** A code that was counted and stored, with what is needed to take it back. */
+/** A code that was counted and stored, with the values that are needed to undo both. */
 interface IssuedCode {
   send: CountedSend
-  emailHash: string
   requestId: string
   codeMac: string
 }
@@ -34,13 +35,13 @@ interface IssuedCode {
 /**
  * Creates a code and sends it by email.
  *
- * Every address causes the same storage calls. An address that gets no email gets a decoy: a challenge that no code opens.
+ * Every address causes the same storage calls. An address that gets no email gets a decoy: a challenge that no code matches.
  * So neither the response nor its time reveals who has an account. No user is created here.
  *
- * @throws tooManyRequests if the cooldown has not ended or a limit is reached
- * @throws deliveryFailed if delivery is awaited and fails
+ * @throws OTP_AUTH_TOO_MANY_REQUESTS if the cooldown has not ended or a limit is reached
+ * @throws OTP_AUTH_DELIVERY_FAILED if delivery is awaited and fails
  */
-export async function requestOtp (services: Services, input: OtpRequest): Promise<RequestedOtp> {
+export async function requestOtp (services: Services, input: RequestOtpInput): Promise<RequestedOtp> {
   const { options: { clock, random, otpExpiry }, storage, counterKeys, keys, emit } = services
   const now = clock()
   const email = normalizeEmail(services, input.email)
@@ -63,13 +64,18 @@ export async function requestOtp (services: Services, input: OtpRequest): Promis
   const requestId = await saveChallenge(services, input.requestId, { emailHash, codeMac, codeLength, expiresAt, deviceKey }, now)
   emit({ type: 'otp.requested', emailHash, codeLength })
 
-  const issued: IssuedCode = { send, emailHash, requestId, codeMac }
-  const deliver = () => services.delivery.send({
-    email, code, expiresAt: new Date(expiresAt), isNewUser: user?.isVerified !== true, request: input.request
-  })
-  if (getsEmail && services.options.awaitDelivery) await deliverNow(services, deliver, issued)
+  const issued: IssuedCode = { send, requestId, codeMac }
+  const deliver = async () => {
+    const outcome = await services.delivery.send({
+      email, code, expiresAt: new Date(expiresAt), isNewUser: user?.isVerified !== true, request: input.request
+    })
+    if (outcome !== 'sent') emit({ type: 'delivery.failed', emailHash, reason: outcome })
+    return outcome
+  }
+  if (getsEmail && services.options.awaitDelivery) await undoUnlessSent(services, issued, await deliver())
   const afterResponse = async () => {
-    if (getsEmail && !services.options.awaitDelivery) await deliverInBackground(services, deliver, issued)
+    // After the response nothing is released: a cooldown that ends early would reveal that an email was attempted.
+    if (getsEmail && !services.options.awaitDelivery) await deliver()
   }
   return { requestId, codeLength, afterResponse }
 }
@@ -88,7 +94,7 @@ async function nextCodeLength (services: Services, emailHash: string, deviceKey:
 }
 
 /**
- * Renews the challenge of a client that asks again; otherwise stores a new one. An ID that does not belong to a live challenge
+ * Renews the challenge of a client that requests another code; otherwise stores a new one. An ID that does not belong to a live challenge
  * of this address is never used: an attacker could have planted it in the browser, and would then share the attempts.
  */
 async function saveChallenge (
@@ -98,31 +104,21 @@ async function saveChallenge (
   now: number
 ): Promise<string> {
   if (requestId !== undefined && await storage.renewChallenge({ ...code, id: requestId, now })) return requestId
-  const id = random.bytes(16).toString('base64url')
+  const id = randomId(random)
   await storage.insertChallenge({ ...code, id })
   return id
 }
 
-type Deliver = () => Promise<DeliveryOutcome>
-
-/** @throws deliveryFailed */
-async function deliverNow (services: Services, deliver: Deliver, issued: IssuedCode): Promise<void> {
-  const outcome = await deliver()
+/** @throws OTP_AUTH_DELIVERY_FAILED unless the email was sent */
+async function undoUnlessSent (services: Services, issued: IssuedCode, outcome: DeliveryOutcome): Promise<void> {
   if (outcome === 'sent') return
-  services.emit({ type: 'delivery.failed', emailHash: issued.emailHash, reason: outcome })
   const now = services.options.clock()
   if (outcome === 'rejected') {
     await services.storage.withdrawCode({ id: issued.requestId, mac: issued.codeMac, now })
-    await refundSend(services, issued.send, now)
+    await releaseSend(services, issued.send, now)
   } else {
     // The email may still arrive, so its code stays valid and the email stays counted.
     await releaseCooldown(services, issued.send)
   }
   throw deliveryFailed()
-}
-
-/** After the response nothing is given back: a cooldown that ends early would reveal that an email was attempted. */
-async function deliverInBackground (services: Services, deliver: Deliver, issued: IssuedCode): Promise<void> {
-  const outcome = await deliver()
-  if (outcome !== 'sent') services.emit({ type: 'delivery.failed', emailHash: issued.emailHash, reason: outcome })
 }

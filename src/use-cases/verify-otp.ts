@@ -2,20 +2,21 @@ import { rememberDevice, type Device } from '../core/device-cookie.ts'
 import { LONG_CODE_LENGTH, macOfCode, normalizeCode } from '../core/otp-code.ts'
 import type { RefreshToken } from '../core/tokens.ts'
 import { invalidCode, tooManyAttempts } from '../errors.ts'
-import { isAllowed, normalizeEmail } from '../services/access.ts'
+import { isAllowed } from '../services/access.ts'
+import { normalizeEmail } from '../services/email.ts'
 import { countFailure, countUnboundAttempt, failureLimitWait, resetConsecutiveFailures } from '../services/failure-limits.ts'
 import { endSession, startSession, type SessionTokens } from '../services/sessions.ts'
 import type { AppRequest, Services } from '../services/services.ts'
 import { findOrCreateVerifiedUser } from '../services/users.ts'
-import type { UnboundAttempt } from '../storage/contract.ts'
+import type { BoundAttempt } from '../storage/contract.ts'
 
-export interface OtpAttempt {
+export interface VerifyOtpInput {
   email: string
   code: string
   requestId: string | undefined
   device: Device | null
-  /** The session of the browser's refresh cookie. The login replaces it. */
-  presented: RefreshToken | null
+  /** The refresh token in the browser's cookie, if any. The login ends its session. */
+  replacedToken: RefreshToken | null
   request: AppRequest
 }
 
@@ -24,25 +25,25 @@ export interface LoggedIn {
   deviceCookie: string
 }
 
-interface Attempt extends UnboundAttempt {
-  codeLength: number
-}
+/** An attempt of either kind. A bound attempt also has the request ID. */
+type Attempt = Omit<BoundAttempt, 'id'>
 
-/** The challenge that an attempt opened. */
-interface OpenedChallenge {
-  /** Counter of the failures of the remembered browser that asked for the code, if it was one. */
+/** The challenge that an attempt used up. */
+interface UsedChallenge {
+  /** Key of the browser's failure counter. `null` if the code was not requested by a remembered browser. */
   deviceKey: string | null
 }
 
 /**
  * Checks a code and logs the user in.
  *
- * The writes come in this order: challenge, failures, user, session. A crash between two of them costs the user a new code
- * and leaves nothing half done.
+ * The writes come in this order: challenge, failures, user, session. If the process crashes between two of them, the user must
+ * request a new code, and nothing has to be repaired.
  *
- * @throws invalidCode or tooManyAttempts
+ * @throws OTP_AUTH_INVALID_CODE or OTP_AUTH_TOO_MANY_ATTEMPTS
+ * @throws OTP_AUTH_USER_CREATION_FAILED if one of the application's own constraints refused a new user
  */
-export async function verifyOtp (services: Services, input: OtpAttempt): Promise<LoggedIn> {
+export async function verifyOtp (services: Services, input: VerifyOtpInput): Promise<LoggedIn> {
   const { options: { clock, random, maxOtpAttempts }, counterKeys, keys, emit } = services
   const now = clock()
   const email = normalizeEmail(services, input.email)
@@ -51,24 +52,24 @@ export async function verifyOtp (services: Services, input: OtpAttempt): Promise
   const macs = keys.code.map((key) => macOfCode(key, emailHash, code))
   const attempt: Attempt = { emailHash, macs, codeLength: code.length, maxAttempts: maxOtpAttempts, now }
 
-  const { deviceKey } = await openChallenge(services, input.requestId, attempt)
+  const { deviceKey } = await useChallenge(services, input.requestId, attempt)
   await resetConsecutiveFailures(services, emailHash, deviceKey)
   const startedAt = clock()
   const known = await services.storage.findUser(email)
   if (!await isAllowed(services, email, known?.row ?? null, input.request, 'verify')) throw invalidCode()
-  const { user, isNew } = await findOrCreateVerifiedUser(services, { email, known, startedAt, request: input.request })
+  const { user, isNewUser } = await findOrCreateVerifiedUser(services, { email, known, startedAt, request: input.request })
   const tokens = await startSession(services, user, input.request)
-  // Only now: if getAdditionalClaims had failed, the browser would have kept its old session.
-  if (input.presented !== null) await endSession(services, input.presented, 'replaced')
+  // Ends the old session last, so that the browser keeps it if getAdditionalClaims fails.
+  if (input.replacedToken !== null) await endSession(services, input.replacedToken, 'replaced')
 
-  emit({ type: 'otp.verified', emailHash, userId: user.id, sessionId: tokens.sessionId, isNewUser: isNew })
+  emit({ type: 'otp.verified', emailHash, userId: user.id, sessionId: tokens.sessionId, isNewUser })
   return { tokens, deviceCookie: rememberDevice(input.device, emailHash, keys.device[0]!, clock(), random) }
 }
 
-/** Finds and uses up the challenge that the code opens. @throws invalidCode or tooManyAttempts if it opens none */
-async function openChallenge (services: Services, requestId: string | undefined, attempt: Attempt): Promise<OpenedChallenge> {
-  const opened = requestId === undefined ? null : await tryBoundAttempt(services, requestId, attempt)
-  return opened ?? await tryUnboundAttempt(services, attempt)
+/** Finds and uses up the challenge that the code matches. @throws OTP_AUTH_INVALID_CODE or OTP_AUTH_TOO_MANY_ATTEMPTS if there is none */
+async function useChallenge (services: Services, requestId: string | undefined, attempt: Attempt): Promise<UsedChallenge> {
+  const used = requestId === undefined ? null : await tryBoundAttempt(services, requestId, attempt)
+  return used ?? await tryUnboundAttempt(services, attempt)
 }
 
 /**
@@ -77,7 +78,7 @@ async function openChallenge (services: Services, requestId: string | undefined,
  *
  * @returns `null` if the request ID is ignored: it is unknown, expired, used or belongs to another address
  */
-async function tryBoundAttempt (services: Services, id: string, attempt: Attempt): Promise<OpenedChallenge | null> {
+async function tryBoundAttempt (services: Services, id: string, attempt: Attempt): Promise<UsedChallenge | null> {
   const { storage, options: { maxOtpAttempts } } = services
   const result = await storage.tryCode({ ...attempt, id })
   if (result !== null) {
@@ -88,7 +89,7 @@ async function tryBoundAttempt (services: Services, id: string, attempt: Attempt
   const challenge = await storage.findChallenge(id)
   if (challenge === null || challenge.emailHash !== attempt.emailHash || challenge.expiresAt <= attempt.now) return null
   if (challenge.consumedAt !== null) {
-    // A double click sends the code that opened this challenge again. It is refused like any used code and not counted.
+    // A double click sends the same code twice. The second one is refused like any used code, and is not counted as a failure.
     if (attempt.macs.includes(challenge.codeMac) || attempt.macs.includes(challenge.previousMac ?? '')) throw invalidCode()
     return null
   }
@@ -99,9 +100,9 @@ async function tryBoundAttempt (services: Services, id: string, attempt: Attempt
 
 /**
  * An attempt with only address and code, for example if the code was requested on a phone and typed on a laptop. These
- * attempts share one limit per address. Every failure gives the same response, because the sender may be a stranger.
+ * attempts share one limit per address. Every failure gives the same response, because the sender may be an attacker.
  */
-async function tryUnboundAttempt (services: Services, attempt: Attempt): Promise<OpenedChallenge> {
+async function tryUnboundAttempt (services: Services, attempt: Attempt): Promise<UsedChallenge> {
   const { storage, counterKeys, options } = services
   const { emailHash, codeLength, maxAttempts, now } = attempt
   if (options.requireRequestId) throw invalidCode()
@@ -109,8 +110,8 @@ async function tryUnboundAttempt (services: Services, attempt: Attempt): Promise
   const isShort = codeLength < LONG_CODE_LENGTH
   if (isShort && await failureLimitWait(services, counterKeys.failures(emailHash), now) > 0) throw invalidCode()
   if (!await countUnboundAttempt(services, emailHash, now)) throw invalidCode()
-  const opened = await storage.consumeCode(attempt)
-  if (opened !== null) return opened
+  const used = await storage.consumeCode(attempt)
+  if (used !== null) return used
   await countFailure(services, emailHash, null, now)
   throw invalidCode()
 }

@@ -63,20 +63,20 @@ t.test('the suite passes an unmodified adapter', async (t) => {
 
 t.test('if an adapter compares an attempt before it counts it, only the race tests of the suite fail', async (t) => {
   t.same(await failingCases(comparesThenCounts), [
-    'of parallel wrong attempts exactly the allowed number is compared',
-    'a right attempt among parallel wrong ones allows no extra comparison',
-    'of parallel right attempts one is accepted and no other is compared',
-    'of parallel attempts with both codes of a challenge one is accepted',
+    'only the allowed number of parallel wrong attempts is compared',
+    'a correct attempt among parallel wrong ones allows no extra comparison',
+    'only one of many parallel correct attempts is accepted, and no other is compared',
+    'only one of many parallel attempts with the two codes of a challenge is accepted',
     'a renewal among parallel wrong attempts resets the attempts once',
-    'of parallel attempts with one code, bound and unbound, one is accepted'
+    'only one of many parallel attempts with one code, bound or unbound, is accepted'
   ])
 })
 
 t.test('the suite fails an adapter whose upsert rejects parallel calls with a duplicate key', async (t) => {
   t.same(await failingCases(upsertsWithoutRetry), [
-    'of parallel increments exactly the lower limit is counted, for new and existing counters',
+    'parallel increments are counted up to the lower of the two limits, for new and existing counters',
     'parallel increments below the limits are all counted',
-    'of parallel increments within one cooldown one is counted, for new and existing counters',
+    'only one of many parallel increments within a cooldown is counted, for new and existing counters',
     'parallel decrements all take effect and stop at zero',
     'parallel failures are all counted and each returns a different count, for new and existing counters'
   ])

@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import { STORAGE_VERBS } from '../../src/storage/unavailable.ts'
+import { STORAGE_VERBS } from '../../src/storage/verbs.ts'
 import { drizzleStorage } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import type { OtpAuthStorage } from '../../src/storage/contract.ts'
 import { buildApp, openDatabase, wrongCode } from './app.ts'

@@ -1,7 +1,7 @@
 import Fastify from 'fastify'
 import type { Test } from 'tap'
 import otpAuth, { type OtpAuthOptions } from '../../src/index.ts'
-import { STORAGE_VERBS } from '../../src/storage/unavailable.ts'
+import { STORAGE_VERBS } from '../../src/storage/verbs.ts'
 
 export const SECRET = 'a secret of the tests, of 32 bytes or more'
 

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { STORAGE_VERBS } from '../../src/storage/unavailable.ts'
+import { STORAGE_VERBS } from '../../src/storage/verbs.ts'
 import type { OtpAuthStorage } from '../../src/storage/contract.ts'
 import type { Requestable } from './browser.ts'
 

@@ -18,8 +18,8 @@ t.test('counter keys stay the same in every version, because other keys would re
   const email = 'v.x+tag@gmail.com'
   t.strictSame([
     keys.emailHash(email),
-    keys.sendsToMailbox(email), keys.reserveOfMailbox(email), keys.refundsToMailbox(email),
-    keys.sendsFromNetwork(email, '192.0.2.0/24'), keys.sendsToDevice(email, 'device'),
+    keys.sendsToMailbox(email), keys.reserveOfMailbox(email), keys.releasesOfMailbox(email),
+    keys.sendsFromNetwork(email, '192.0.2.0/24'), keys.sendsFromDevice(email, 'device'),
     keys.failures('emailHash'), keys.failuresOfDevice('emailHash', 'device'), keys.unboundAttempts('emailHash')
   ], [
     '-c03WUYv6toGRH3vSURJr4gt-WgILwqwDPTzU2gat44', 'eJs2ZO6FXal18yx8qfqEq7h5JvdQQb2l2wjw3LEU8pU',

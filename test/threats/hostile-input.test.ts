@@ -191,7 +191,11 @@ t.test('a request ID that the server cannot have created is not looked up', asyn
 t.test('a validation error says which field is wrong and why, in the words of the schema', async (t) => {
   const { browser } = await watchedApp(t, {})
   const told = async (url: string, body: string | object) => (await post(browser(), url, body)).body.message
-  t.equal(await told(verify, { email: EMAIL, code: 123456 }), 'body/code expected string')
-  t.equal(await told(request, { email: EMAIL, role: 'admin' }), 'body/role is not expected here')
-  t.match(await told(request, '[]'), /^body expected object/)
+  t.equal(await told(verify, { email: EMAIL, code: 123456 }), 'body/code must be a string')
+  t.equal(await told(verify, { email: EMAIL }), 'body/code is required')
+  t.equal(await told(verify, { email: EMAIL, code: '' }), 'body/code must have at least 1 character')
+  t.equal(await told(request, { email: 'a@' }), 'body/email must have at least 3 characters')
+  t.equal(await told(request, { email: 'a'.repeat(321) }), 'body/email must have at most 320 characters')
+  t.equal(await told(request, { email: EMAIL, role: 'admin' }), 'body/role is not an allowed field')
+  t.match(await told(request, '[]'), /^body must be an object$/)
 })

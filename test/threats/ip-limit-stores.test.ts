@@ -70,7 +70,7 @@ t.test('if the store fails, throws or hangs, the response is 503 in bounded time
     await failsClosed(t, anna, token, how)
   }
   t.equal(emails.length, 1, 'no email was sent')
-  const reasons = 'is gone|throws|rejects|did not respond within 50 ms|rateLimit.store (rejected|must pass the numbers current and ttl)'
+  const reasons = 'is gone|throws|rejects|did not respond within 50 ms|rateLimit.store (rejected|must call its callback with the numbers current and ttl)'
   const said = logged(new RegExp(`(${reasons}).*OTP_AUTH_STORAGE_UNAVAILABLE`))
   t.equal(said.length, 4 * Object.keys(failures).length, 'the log contains the reason')
   t.notMatch(said.join(), /otp_auth:\w+:198/, 'and no key')

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { withoutValues } from '../../src/errors.ts'
-import { STORAGE_VERBS } from '../../src/storage/unavailable.ts'
+import { loggableError } from '../../src/errors.ts'
+import { STORAGE_VERBS } from '../../src/storage/verbs.ts'
 import { drizzleStorage } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { buildApp, openDatabase, wrongCode } from '../helpers/app.ts'
 import { costsBetween, holdings, setup, steps, type Context, type Cost, type Step, type Verb, type When } from '../helpers/faults.ts'
@@ -187,7 +187,7 @@ t.test('values in an error of the driver reach neither the log nor the client', 
 
 t.test('only the innermost message and code of a driver error are logged', async (t) => {
   const innermost = Object.assign(new Error('disk I/O error'), { code: 'SQLITE_IOERR' })
-  t.equal(withoutValues(new Error('Failed query: … params: anna@example.com', { cause: innermost })).message, 'disk I/O error (SQLITE_IOERR)')
-  t.equal(withoutValues(new Error('gone')).message, 'gone')
-  t.equal(withoutValues('gone').message, 'gone')
+  t.equal(loggableError(new Error('Failed query: … params: anna@example.com', { cause: innermost })).message, 'disk I/O error (SQLITE_IOERR)')
+  t.equal(loggableError(new Error('gone')).message, 'gone')
+  t.equal(loggableError('gone').message, 'gone')
 })

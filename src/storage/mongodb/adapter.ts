@@ -20,7 +20,7 @@ export interface MongodbStorageOptions<User extends UserDocument = UserDocument>
    * @default the collection `<prefix>users`
    */
   users?: Collection<User>
-  /** The start of the names of the collections `challenges`, `counters`, `sessions` and `users`. @default 'otp_' */
+  /** Prefix of the collection names: `challenges`, `counters`, `sessions` and `users`. @default 'otp_' */
   prefix?: string
   /**
    * Milliseconds after which a call to the storage rejects. The time includes the wait for a server and for a free connection.
@@ -40,9 +40,9 @@ export interface MongodbStorage extends OtpAuthStorage {
 }
 
 /**
- * Storage on MongoDB >= 4.4 with the official driver, version 6 or 7. Each verb is one command on one document. The filter of
- * the command has the whole condition, so the adapter needs no transaction and no replica set, and it never joins a transaction
- * of your application. (`revokeUserSessions` and `removeExpired` change several documents, each one atomically.)
+ * Storage on MongoDB >= 4.4 with the official driver, version 6 or 7. Each verb takes effect in one command on one document.
+ * The filter of the command has the whole condition, so the adapter needs no transaction and no replica set, and it never joins a
+ * transaction of your application. (`revokeUserSessions` and `removeExpired` change several documents, each one atomically.)
  *
  * Every call resolves or rejects within `timeout`. Nevertheless set `serverSelectionTimeoutMS` of your client (30 seconds by
  * default) to less: then a missing server and a slow one have different errors. Also call `await client.connect()` at startup.

@@ -41,9 +41,9 @@ export function challengeVerbs ({ challenges }: Collections, withDeadline: WithD
     },
 
     async withdrawCode ({ id, mac, now }) {
-      // If the newest code is withdrawn, the previous value replaces it. Without a previous code the default does.
-      const previousOr = (previous: string, byDefault: unknown, current: string) => ({
-        $cond: [{ $eq: ['$codeMac', { $literal: mac }] }, { $ifNull: [previous, byDefault] }, current]
+      // If the newest code is withdrawn, the previous value replaces it. If there is no previous code, the default value is used.
+      const previousOr = (previous: string, defaultValue: unknown, current: string) => ({
+        $cond: [{ $eq: ['$codeMac', { $literal: mac }] }, { $ifNull: [previous, defaultValue] }, current]
       })
       await withDeadline((deadline) => challenges.updateOne({ _id: id, $or: [{ codeMac: mac }, { previousMac: mac }] }, [{
         $set: {

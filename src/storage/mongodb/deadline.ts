@@ -34,7 +34,6 @@ export function deadlineRunner (timeout: number): WithDeadline {
   return async (run) => {
     const controller = new AbortController()
     try {
-      // The signal alone would not be enough, because older drivers ignore it.
       return await withTimeout(run({ maxTimeMS, signal: controller.signal }), timeout, `MongoDB did not respond within ${timeout} ms`)
     } catch (error) {
       controller.abort(error)

@@ -66,7 +66,7 @@ export async function startApp (seed: number) {
         ]
         const cookie = new RegExp(`${DEVICE_COOKIE}=([^; ]*)`).exec(request.headers.cookie ?? '')?.[1]
         const device = readDevice(cookie, deviceKeys, clock())
-        if (device !== null) keys.push(counterKeys.sendsToDevice(email, device.id), counterKeys.failuresOfDevice(emailHash, device.id))
+        if (device !== null) keys.push(counterKeys.sendsFromDevice(email, device.id), counterKeys.failuresOfDevice(emailHash, device.id))
         for (const key of keys) explained.counters.add(key)
       }
       return !email.startsWith('banned')
@@ -77,7 +77,7 @@ export async function startApp (seed: number) {
       did.mailed++
       if (email.startsWith('bounce') && did.mailed % 2 === 0) {
         did.bounced++
-        explained.counters.add(counterKeys.refundsToMailbox(email))
+        explained.counters.add(counterKeys.releasesOfMailbox(email))
         throw new Error(`550 <${email}> is unknown, and so is what ${code} is for`)
       }
       codes.set(email, code)

@@ -1,6 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import otpAuth, { type OtpAuthStorage, type OtpEmail } from '../../../src/index.ts'
-import { STORAGE_VERBS } from '../../../src/storage/unavailable.ts'
+import { STORAGE_VERBS } from '../../../src/storage/verbs.ts'
 import { START } from '../app.ts'
 import { settings } from './settings.ts'
 

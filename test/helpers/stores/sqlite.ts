@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { count, eq } from 'drizzle-orm'
-import { STORAGE_VERBS } from '../../../src/storage/unavailable.ts'
+import { STORAGE_VERBS } from '../../../src/storage/verbs.ts'
 import { drizzleStorage, sessions, users } from '../../../src/storage/drizzle/sqlite/adapter.ts'
 import type { OtpAuthStorage } from '../../../src/storage/contract.ts'
 import { openDatabase } from '../app.ts'

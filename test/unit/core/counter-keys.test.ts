@@ -6,8 +6,8 @@ const NETWORK = '192.0.2.0/24'
 
 /** The keys that count emails, by mailbox. */
 const mailboxKeys = (email: string) => [
-  counterKeys.sendsToMailbox(email), counterKeys.reserveOfMailbox(email), counterKeys.refundsToMailbox(email),
-  counterKeys.sendsFromNetwork(email, NETWORK), counterKeys.sendsToDevice(email, 'device')
+  counterKeys.sendsToMailbox(email), counterKeys.reserveOfMailbox(email), counterKeys.releasesOfMailbox(email),
+  counterKeys.sendsFromNetwork(email, NETWORK), counterKeys.sendsFromDevice(email, 'device')
 ]
 
 t.test('each email has its own email hash in each instance', async (t) => {
@@ -44,9 +44,9 @@ t.test('different kinds, networks, devices and instances never share a key', asy
   const keysOf = (name: string) => {
     const keys = createCounterKeys(name)
     return [
-      keys.emailHash('v@x.io'), keys.sendsToMailbox('v@x.io'), keys.reserveOfMailbox('v@x.io'), keys.refundsToMailbox('v@x.io'),
+      keys.emailHash('v@x.io'), keys.sendsToMailbox('v@x.io'), keys.reserveOfMailbox('v@x.io'), keys.releasesOfMailbox('v@x.io'),
       keys.sendsFromNetwork('v@x.io', NETWORK), keys.sendsFromNetwork('v@x.io', '192.0.3.0/24'),
-      keys.sendsToDevice('v@x.io', 'one'), keys.sendsToDevice('v@x.io', 'two'),
+      keys.sendsFromDevice('v@x.io', 'one'), keys.sendsFromDevice('v@x.io', 'two'),
       keys.failures('v@x.io'), keys.failures('w@x.io'), keys.unboundAttempts('v@x.io'), keys.unboundAttempts('w@x.io'),
       keys.failuresOfDevice('v@x.io', 'one'), keys.failuresOfDevice('v@x.io', 'two'), keys.failuresOfDevice('w@x.io', 'one')
     ]

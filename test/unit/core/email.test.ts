@@ -130,12 +130,13 @@ t.test('the reason for a refusal completes the sentence "email …"', async (t) 
   const reasons = {
     'has invisible characters': ['a\u200B@x.io', 'a\u200B@@x.io'],
     'must be one address with one "@"': ['', 'anna', '@x.io', 'a@b@x.io', 'a@'.repeat(200)],
-    'has characters before the "@" that are not allowed': ['a b@x.io', 'ä@x.io', `${'a'.repeat(65)}@x.io`, 'a b@localhost'],
+    'has characters before the "@" that are not allowed': ['a b@x.io', 'ä@x.io', 'a b@localhost'],
+    'must have at most 64 characters before the "@"': [`${'a'.repeat(65)}@x.io`],
     'must have a domain name after the "@"': ['a@', 'a@localhost', 'a@x.io.', 'a@1.2.3.4'],
     'must not be longer than 254 characters': [`a@${`${'x'.repeat(60)}.`.repeat(4)}${'x'.repeat(9)}`]
   }
   for (const [reason, addresses] of Object.entries(reasons)) {
     for (const typed of addresses) t.same(readEmail(typed), { reason }, typed)
   }
-  for (const normalizeEmail of [() => { throw new Error('no') }, () => 1 as unknown as string]) t.same(readEmail('a@x.io', normalizeEmail), { reason: 'is refused' })
+  for (const normalizeEmail of [() => { throw new Error('no') }, () => 1 as unknown as string]) t.same(readEmail('a@x.io', normalizeEmail), { reason: 'is not accepted by this application' })
 })

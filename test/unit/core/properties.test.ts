@@ -76,7 +76,7 @@ t.test('a signed token is read as it was signed, and any other text is refused w
   const options = resolveOptions(required())
   const tokens = await createInstanceTokens(app, deriveKeys([Buffer.from(SECRET)], 'otp_auth'), options)
   await app.ready()
-  const isRefused = (given: string) => [{ evenExpired: false }, { evenExpired: true }].every((how) =>
+  const isRefused = (given: string) => [{ ignoreExpiration: false }, { ignoreExpiration: true }].every((how) =>
     tokens.verifyAccess(given, how) === null && tokens.verifyRefresh(given, how) === null)
   const id = fc.string({ unit: 'grapheme', minLength: 1 })
   const expiresAt = options.clock() + 600_000
@@ -147,8 +147,8 @@ t.test('options resolve to a frozen object, or the error names the invalid optio
     const options = { ...(isWhole && required()), ...some } as Parameters<typeof resolveOptions>[0]
     try {
       const resolved = resolveOptions(options)
-      const { secrets, trustedOrigins } = resolved
-      return Object.isFrozen(resolved) && secrets.length > 0 && [...secrets].every(Buffer.isBuffer) &&
+      const { secretKeys, trustedOrigins } = resolved
+      return Object.isFrozen(resolved) && secretKeys.length > 0 && [...secretKeys].every(Buffer.isBuffer) &&
         [...trustedOrigins].every((origin) => typeof origin === 'string')
     } catch (error) {
       const { code, message } = error as { code?: string, message: string }

@@ -19,7 +19,8 @@ const defaults = {
   refreshTokenLifetime: 7 * DAY,
   sessionLifetime: 30 * DAY,
   refreshGracePeriod: 30 * SECOND,
-  refreshTokenDelivery: 'cookie',
+  refreshTokenInCookie: true,
+  refreshTokenInBody: false,
   otpLength: 6,
   otpExpiry: 10 * MINUTE,
   maxOtpAttempts: 5,
@@ -58,15 +59,19 @@ const defaults = {
 }
 
 /** All optional options, by the names that an application uses. */
-const optional = [...Object.keys(defaults).map((name) => name === 'cooldown' ? 'otpRateLimitSeconds' : name), 'routes', 'clock', 'random']
+const optional = [
+  ...Object.keys(defaults).filter((name) => !name.startsWith('refreshTokenIn'))
+    .map((name) => name === 'cooldown' ? 'otpRateLimitSeconds' : name),
+  'refreshTokenDelivery', 'routes', 'clock', 'random'
+]
 
 t.test('the defaults are the documented ones', async (t) => {
   const given = required()
-  const { storage, sendOtp, secrets, clock, random, routes, ...options } = resolveOptions(given)
+  const { storage, sendOtp, secretKeys, clock, random, routes, ...options } = resolveOptions(given)
   t.strictSame(options, defaults)
   t.equal(storage, given.storage)
   t.equal(sendOtp, given.sendOtp)
-  t.strictSame(secrets, [Buffer.from(given.secretKey)])
+  t.strictSame(secretKeys, [Buffer.from(given.secretKey)])
   t.equal(clock, Date.now)
   t.match([random.bytes(5).length, random.int(1)], [5, 0])
   t.strictSame(Object.keys(routes), ['requestOtp', 'verifyOtp', 'refresh', 'logout'])
@@ -74,7 +79,7 @@ t.test('the defaults are the documented ones', async (t) => {
 
 t.test('an explicit undefined keeps the default', async (t) => {
   const undefineds = Object.fromEntries(optional.map((name) => [name, undefined]))
-  const { storage, sendOtp, secrets, clock, random, routes, ...options } = resolve(undefineds)
+  const { storage, sendOtp, secretKeys, clock, random, routes, ...options } = resolve(undefineds)
   t.strictSame(options, defaults)
   const nested = (names: string[]) => Object.fromEntries(names.map((name) => [name, undefined]))
   const resolved = resolve({
@@ -108,9 +113,9 @@ t.test('if a nested option is set in part, the rest keeps its defaults', async (
 t.test('the resolved options are frozen, and the objects of the application are neither frozen nor read again', async (t) => {
   const sendLimits = { perHour: 4 }
   const options = resolve({ sendLimits })
-  const { routes, failureLimits, cookie, secrets, rateLimit } = options
+  const { routes, failureLimits, cookie, secretKeys, rateLimit } = options
   const limits = [rateLimit, rateLimit.limits, ...Object.values(rateLimit.limits)]
-  for (const part of [options, options.sendLimits, failureLimits, cookie, secrets, routes, ...Object.values(routes), ...limits]) {
+  for (const part of [options, options.sendLimits, failureLimits, cookie, secretKeys, routes, ...Object.values(routes), ...limits]) {
     t.ok(Object.isFrozen(part))
   }
   t.notOk(Object.isFrozen(sendLimits))
@@ -189,7 +194,7 @@ t.test('an IP rate limit is a whole number in a window of at most an hour, or fa
     '.logout.timeWindow': [[...NOT_DURATIONS, 0, 3601, 60_000, '2h'], /must be a number of seconds, or a string such as "15m", from 1 to 3600 seconds\. Got/],
     '.timeout': [[...NOT_DURATIONS, 0, 61], /must be a number of seconds, or a string such as "15m", from 0.001 to 60 seconds\. Got/],
     '.redis': [['redis://localhost', null, true, {}, { defineCommand: 1 }, [], { sendCommand: () => {} }], /must be an ioredis client \(not a client of the package redis, which has another interface\)\. Got (?:an? \w+|null|true)$/],
-    '.store': [['redis', null, true, {}, [], () => ({}), async () => {}], /must be a store class of the kind that @fastify\/rate-limit takes\. Got/],
+    '.store': [['redis', null, true, {}, [], () => ({}), async () => {}], /must be a custom store class for @fastify\/rate-limit\. Got/],
     '.refresh.timewindow': [[1], /Unknown option ".*"\. Expected one of max, timeWindow/]
   }
   for (const [path, [values, expected]] of Object.entries(wrong)) {
@@ -210,7 +215,7 @@ t.test('every option accepts only values of its type, and an option with choices
     [['sendOtp', 'newUserFields', 'isAllowed', 'getAdditionalClaims', 'normalizeEmail', 'onEvent', 'clock'], NOT_FUNCTIONS, /must be a function\. Got/],
     [['sendLimits', 'failureLimits', 'cookie', 'routes', 'routes.requestOtp', 'routes.refresh.config'], NOT_OBJECTS, /must be an object\. Got/],
     [['routes.verifyOtp.onRequest', 'routes.logout.preHandler'], ['x', 1, null, {}, ['x'], [() => {}, null]], /must be a function or an array of functions\. Got/],
-    [['issuer', 'audience'], NOT_TEXTS, /must be a string that is not empty\. Got/],
+    [['issuer', 'audience'], NOT_TEXTS, /must be a non-empty string\. Got/],
     [['refreshTokenDelivery'], ['header', 'Cookie', '', 1, null, ['cookie']], /must be "cookie" or "body" or "both"\. Got/],
     [['onFailureLimit'], ['lock', '', 1, null], /must be "long-code" or "refuse"\. Got/],
     [['algorithm'], ['none', 'RS256', 'ES256', 'hs256', '', 256, null], /must be "HS256" or "HS384" or "HS512"\. Got/],
@@ -226,10 +231,16 @@ t.test('every option accepts only values of its type, and an option with choices
     }
   }
   const right = {
-    refreshTokenDelivery: ['cookie', 'body', 'both'], onFailureLimit: ['long-code', 'refuse'], algorithm: ['HS256', 'HS384', 'HS512'], issuer: ['x'], audience: ['x']
+    onFailureLimit: ['long-code', 'refuse'], algorithm: ['HS256', 'HS384', 'HS512'], issuer: ['x'], audience: ['x']
   }
   for (const [name, values] of Object.entries(right)) {
     for (const value of values) t.equal((resolve({ [name]: value }) as unknown as Record<string, unknown>)[name], value)
+  }
+})
+
+t.test('refreshTokenDelivery decides whether refresh tokens are in the cookie, in bodies or in both', async (t) => {
+  for (const [refreshTokenDelivery, refreshTokenInCookie, refreshTokenInBody] of [['cookie', true, false], ['body', false, true], ['both', true, true]] as const) {
+    t.match(resolve({ refreshTokenDelivery }), { refreshTokenInCookie, refreshTokenInBody }, refreshTokenDelivery)
   }
 })
 
@@ -237,10 +248,10 @@ t.test('a storage that lacks any one of the verbs is refused', async (t) => {
   const storage = emptyStorage() as unknown as Record<string, unknown>
   for (const verb of Object.keys(storage)) {
     for (const value of [undefined, 'x']) {
-      await refuses(t, { ...required(), storage: { ...storage, [verb]: value } }, 'storage', /must be a storage adapter/, verb)
+      await refuses(t, { ...required(), storage: { ...storage, [verb]: value } }, 'storage', new RegExp(`must be a storage adapter, e\\.g\\. drizzleStorage\\(db\\)\\. It has no method "${verb}"$`), verb)
     }
   }
-  for (const value of ['postgres://user:password@host/db', null, [], () => storage, {}]) {
+  for (const value of ['postgres://user:password@host/db', null, [], () => storage]) {
     await refuses(t, { ...required(), storage: value }, 'storage', /must be a storage adapter, e\.g\. drizzleStorage\(db\)\. Got/)
   }
   class Adapter { constructor () { Object.assign(this, storage) } }

@@ -60,13 +60,13 @@ t.test('no error message contains a value that may be a secret', async (t) => {
 })
 
 t.test('each secret must have at least 32 bytes', async (t) => {
-  const secrets = (secretKey: unknown) => resolveOptions({ ...required(), secretKey: secretKey as string }).secrets
+  const secrets = (secretKey: unknown) => resolveOptions({ ...required(), secretKey: secretKey as string }).secretKeys
   t.strictSame(secrets('x'.repeat(32)), [Buffer.from('x'.repeat(32))])
   t.strictSame(secrets('ä'.repeat(16)), [Buffer.from('ä'.repeat(16))], 'bytes are counted, not letters')
   t.strictSame(secrets(Buffer.alloc(32, 7)), [Buffer.alloc(32, 7)])
   t.strictSame(secrets(['x'.repeat(32), Buffer.alloc(40)]), [Buffer.from('x'.repeat(32)), Buffer.alloc(40)], 'the order is kept')
   for (const value of ['', 'x'.repeat(31), Buffer.alloc(31), [], ['x'.repeat(31)], [SECRET, ''], [SECRET, 'x'.repeat(31)]]) {
-    await refuses(t, { ...required(), secretKey: value }, 'secretKey', /must have at least 32 bytes, or each of its elements if it is an array\. Create one with/)
+    await refuses(t, { ...required(), secretKey: value }, 'secretKey', /must have at least 32 bytes\. If it is an array, it must have at least one element, and each element must have that length\. Create one with/)
   }
   for (const value of [undefined, null, 1, true, {}, () => SECRET, new Uint8Array(32), [undefined], [SECRET, null], [[SECRET]], Array(1)]) {
     await refuses(t, { ...required(), secretKey: value }, 'secretKey', /must be a string or a Buffer, or an array of them/)
@@ -118,9 +118,11 @@ t.test('limits with guessing odds above 1 in 1,000 a day are refused, the error 
     { sendLimits: { reservePerDay: 300 }, otpRateLimitSeconds: 0 },
     { maxOtpAttempts: 1_000_000, otpLength: 9 }
   ]
+  const message = new RegExp('make guessing too easy: the probability that an attacker guesses a code of one account within a day is ' +
+    /\d\.\de-\d\. Expected at most 0\.001\. Lower a limit or raise otpLength$/.source)
   for (const options of weak) {
     await refuses(t, { ...required(), ...options }, 'failureLimits, maxOtpAttempts, sendLimits and otpLength together',
-      /odds of \d\.\de-\d a day\. Expected at most 0\.001: lower a limit or raise otpLength/, JSON.stringify(options))
+      message, JSON.stringify(options))
   }
   await t.resolves(register({ ...required(), failureLimits: { perDay: 445 } }), 'exactly 1 in 1,000')
   await t.resolves(register({ ...required(), failureLimits: { perDay: 446 }, otpLength: 7 }))
@@ -132,8 +134,9 @@ t.test('limits with guessing odds above 1 in 1,000 a day are refused, the error 
 
 t.test('developer mode is refused in production and with secure cookies', async (t) => {
   const developer = { ...required(), developerMode: true, cookie: { secure: false } }
-  await refuses(t, { ...required(), developerMode: true }, 'developerMode', /must be false if cookie\.secure is true/)
-  await refuses(t, { ...developer, cookie: { secure: true } }, 'developerMode', /must be false if cookie\.secure is true/)
+  const remedy = /requires cookie\.secure to be false, .* For local development over HTTP, set cookie: \{ secure: false \}$/
+  await refuses(t, { ...required(), developerMode: true }, 'developerMode', remedy)
+  await refuses(t, { ...developer, cookie: { secure: true } }, 'developerMode', remedy)
   await t.resolves(register(developer))
   await inProduction(t, async () => {
     await refuses(t, developer, 'developerMode', /must be false if NODE_ENV is "production"/)

@@ -1,0 +1,2 @@
+/** One of the four routes. */
+export type RouteName = 'requestOtp' | 'verifyOtp' | 'refresh' | 'logout'
