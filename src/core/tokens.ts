@@ -1,6 +1,7 @@
 import { reservedClaim } from '../errors.ts'
 import { randomId, type Clock, type Random } from './clock-and-random.ts'
 import { SECOND } from './duration.ts'
+import { TokenCache, type VerifiedToken } from './token-cache.ts'
 
 /** Signs and verifies with one key. `verify` throws unless the token has this key, algorithm, issuer and audience. */
 export interface JwtKey {
@@ -17,7 +18,7 @@ const HEADER = new Set(['alg', 'typ'])
 export interface AccessToken {
   userId: string
   sessionId: string
-  /** All claims. */
+  /** All claims, frozen deeply. */
   claims: Readonly<Record<string, unknown>>
 }
 
@@ -72,14 +73,26 @@ export function createTokens ({ access, refresh, issuer, audience, clock, random
     }
   }
 
-  function verify (keys: readonly JwtKey[], type: 'access' | 'refresh', token: string, ignoreExpiration: boolean) {
+  function verify (keys: readonly JwtKey[], type: 'access' | 'refresh', token: string, ignoreExpiration: boolean): VerifiedToken | null {
     const claims = isCanonical(token) ? verifyWithAny(keys, token) : null
     if (claims === null || claims['type'] !== type) return null
     const { sub, sid, jti, iat, exp } = claims
     if (!isText(sub) || !isText(sid) || !isText(jti) || typeof iat !== 'number' || typeof exp !== 'number') return null
     // A token is expired "on or after" this time (RFC 7519, section 4.1.4), by the clock in the options.
-    if (!ignoreExpiration && exp * SECOND <= clock()) return null
-    return { userId: sub, sessionId: sid, claims }
+    const expiresAt = exp * SECOND
+    if (!ignoreExpiration && expiresAt <= clock()) return null
+    return { userId: sub, sessionId: sid, claims, expiresAt }
+  }
+
+  const cache = new TokenCache()
+
+  /** Only tokens that have not expired get into the cache. */
+  function verifyAccess (token: string): VerifiedToken | null {
+    const known = cache.get(token, clock())
+    if (known !== undefined) return known
+    const verified = verify(access, 'access', token, false)
+    if (verified !== null) cache.add(token, verified)
+    return verified
   }
 
   return {
@@ -95,7 +108,8 @@ export function createTokens ({ access, refresh, issuer, audience, clock, random
       return refresh[0]!.sign({ ...standardClaims('refresh', userId, sessionId, expiresAt), seq })
     },
 
-    verifyAccess: (token, { ignoreExpiration } = { ignoreExpiration: false }) => verify(access, 'access', token, ignoreExpiration),
+    verifyAccess: (token, { ignoreExpiration } = { ignoreExpiration: false }) =>
+      ignoreExpiration ? verify(access, 'access', token, true) : verifyAccess(token),
 
     verifyRefresh (token, { ignoreExpiration } = { ignoreExpiration: false }) {
       const verified = verify(refresh, 'refresh', token, ignoreExpiration)

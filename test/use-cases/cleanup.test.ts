@@ -3,6 +3,8 @@ import { START, buildApp, openDatabase, openStorage, withVerbs } from '../helper
 import { drizzleStorage } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { logged } from '../helpers/log.ts'
 import { withTimers, type Made } from '../helpers/timers.ts'
+import type { Services } from '../../src/services/services.ts'
+import { cleanup } from '../../src/use-cases/cleanup.ts'
 
 const HOUR_MS = 3600_000
 
@@ -49,6 +51,36 @@ t.test('ten thousand expired rows are removed in batches of at most a thousand, 
   t.match(await cleaning, { challenges: 10_000 })
   t.ok(Math.max(...batches) <= 1_000)
   t.equal(client.prepare("select count(*) from otp_challenges where id like 'old%'").pluck().get(), 0)
+})
+
+t.test('the size of a batch follows the time that the last one took, and each pause is as long as the batch before it', async (t) => {
+  /** A clock that only the database moves: it needs so many milliseconds for each row. */
+  async function paceOf (perRow: (batch: number) => number) {
+    let now = 0
+    const limits: number[] = []
+    const steps: string[] = []
+    const storage = {
+      removeExpired: async ({ limit }: { limit: number }) => {
+        const time = limit * perRow(limits.length)
+        limits.push(limit)
+        steps.push(`batch ${time}`)
+        now += time
+        return limits.length < 12 ? limit : 0
+      }
+    }
+    const services = { storage, options: { clock: () => START } } as unknown as Services
+    const pause = async (milliseconds: number) => { steps.push(`pause ${milliseconds}`) }
+    await cleanup(services, { now: () => now, pause })
+    return { limits: limits.slice(0, 12), steps: steps.slice(0, 22) }
+  }
+
+  const even = await paceOf(() => 0.1)
+  t.same(even.limits, Array(12).fill(50), 'a batch that takes 5 ms keeps its size')
+  t.same(even.steps, Array(11).fill(['batch 5', 'pause 5']).flat())
+  t.same((await paceOf(() => 0.001)).limits, [50, 100, 200, 400, 800, 1000, 1000, 1000, 1000, 1000, 1000, 1000], 'at most twice as large')
+  t.same((await paceOf(() => 2)).limits.slice(0, 3), [50, 10, 10], 'at least 10 rows')
+  t.same((await paceOf((batch) => batch < 3 ? 0.01 : 0.5)).limits.slice(0, 6), [50, 100, 200, 400, 10, 10], 'a slow batch makes the next one small')
+  t.same((await paceOf(() => 0)).limits.at(-1), 1000, 'a batch that takes no time')
 })
 
 t.test('cleanup runs at its interval, and a failed cleanup is logged and tried again', async (t) => {
