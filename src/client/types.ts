@@ -47,7 +47,7 @@ export interface OtpAuthRefreshTokenStore {
   set (token: string | undefined): unknown
 }
 
-/** Connects the tabs of one browser. Leave out what is not available. */
+/** Connects the tabs of one browser. Leave out a field if the browser does not have it. */
 export interface OtpAuthTabs {
   /** Lets one tab at a time change the session: `navigator.locks`. Without it, each tab has a queue of its own. */
   locks?: {

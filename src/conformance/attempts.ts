@@ -129,7 +129,7 @@ function boundRaces (register: RegisterCase): void {
       const results = compared(await race((adapter) => adapter.tryCode(bound('wrong', { id }))))
       assert.deepEqual(ascending(results.map(({ attempts }) => attempts)), oneTo(maxAttempts))
       assert.equal(accepted(results).length, 0)
-      assert.equal(await storage.tryCode(bound('mac-1', { id })), null, 'the right code comes too late')
+      assert.equal(await storage.tryCode(bound('mac-1', { id })), null, 'the correct code comes too late')
     }
   })
 

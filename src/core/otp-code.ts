@@ -7,7 +7,7 @@ const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 /** 13 × 5 = 65 bits: a code of 64 bits or more needs no limit on attempts (NIST SP 800-63B, section 5.1.3.2). */
 export const LONG_CODE_LENGTH = 13
 
-/** A code of `length` digits, with each value equally likely; or a long code, if that is the length asked for. */
+/** A code of `length` digits, with each value equally likely; or a long code, if `length` is that of a long code. */
 export function makeCode (length: number, random: Random): string {
   if (length === LONG_CODE_LENGTH) return Array.from({ length }, () => CROCKFORD[random.int(CROCKFORD.length)]).join('')
   return String(random.int(10 ** length)).padStart(length, '0')

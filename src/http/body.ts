@@ -52,6 +52,9 @@ function characters (count: number): string {
   return count === 1 ? '1 character' : `${count} characters`
 }
 
-/** The response schemas are only documentation. What a handler or the application's error handler returns is sent unchanged. */
+/**
+ * The response schemas are only documentation. The value that a handler or the application's error handler returns is sent
+ * unchanged.
+ */
 const serializerCompiler: FastifySerializerCompiler<unknown> = () => (response) =>
   JSON.stringify(response instanceof Error ? errorBody(response) : response)

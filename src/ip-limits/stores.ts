@@ -36,7 +36,7 @@ export class MemoryStore implements RateLimitStore {
 }
 
 /**
- * Checks what the application's store class returns. Without a valid count every request would be allowed, and a rejected
+ * Checks the results of the application's store class. Without a valid count every request would be allowed, and a rejected
  * promise that nobody awaits would end the process.
  */
 export function checkedStore (Store: new (options: never) => RateLimitStore): new (options: never) => RateLimitStore {

@@ -1,5 +1,5 @@
 /**
- * The storage contract: what the use cases need from a database, as verbs.
+ * The storage contract: the operations that the use cases need from a database, called verbs.
  *
  * Every verb **takes effect in one atomic statement**, on its own, outside any transaction of the application. Each verb
  * states its guarantee under races. The use cases rely on these guarantees, and the conformance suite has a case for each.

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 /** A guard, for `onRequest` or `preHandler`. Always put it in an array. */
 export type Guard = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
 
-/** What a guard knows about the request, besides `request.user`. */
+/** The session and the claims that a guard found for the request, besides `request.user`. */
 export interface OtpAuthRequest {
   sessionId: string
   /** All claims of the access token. */

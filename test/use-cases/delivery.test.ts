@@ -197,3 +197,12 @@ t.test('if delivery is not awaited, an email that was sent causes no delivery.fa
   t.equal(emails.length, 1)
   t.same(events.filter(({ type }) => type === 'delivery.failed'), [])
 })
+
+t.test('an address is hidden in the log whatever its letters, if normalizeEmail keeps upper case', async (t) => {
+  const { browser } = await buildApp(t, {
+    normalizeEmail: (typed) => typed,
+    sendOtp: ({ email }) => { throw new Error(`kept case: ${email} ${email.toUpperCase()}`) }
+  })
+  t.equal((await browser().requestOtp('Walter.Braun@example.com')).status, 503)
+  t.match(logged(/kept case/)[0], /kept case: \[address\] \[address\]/)
+})
