@@ -17,7 +17,7 @@ export function fill (numbers: (count: number) => string, quote: '"' | '`', rows
   return [
     `insert into otp_users (id, email, is_verified) select concat('user-', n), concat('user-', n, '@x.io'), n % 2 = 0 ${from}`,
     `insert into otp_challenges (id, email_hash, code_mac, code_length, expires_at)
-      select concat('challenge-', n), concat('emailHash-', n), concat('mac-', n), 6, ${expiry} ${from}`,
+      select concat('challenge-', n), concat('email-hash-', n), concat('mac-', n), 6, ${expiry} ${from}`,
     `insert into otp_counters (${quote}key${quote}, last_at, short_from, short_count, long_from, long_count, expires_at)
       select concat('counter-', n), ${now - hour}, ${now - hour}, 1, ${now - hour}, 1, ${expiry} ${from}`,
     `insert into otp_sessions (id, user_id, created_at, idle_expires_at, expires_at)
