@@ -27,8 +27,9 @@ function select (wanted: string): string[] {
 
 function show ({ name, details: { diff, stack, at, source, compare, tapCaught, ...more } }: Failure): void {
   console.log(colored('red', `  ✖ ${name}`))
-  const data = diff ?? (Object.keys(more).length > 0 ? JSON.stringify(more, null, 2) : '')
-  for (const text of [data, stack ?? JSON.stringify(at ?? '')]) console.log(String(text).trimEnd().replace(/^/gm, '    '))
+  const frames = String(stack ?? '').split('\n').filter((frame) => !/test\/(run|helpers\/in-process)\.ts|^new Promise$/.test(frame))
+  const texts = [diff, Object.keys(more).length > 0 && JSON.stringify(more, null, 2), frames.join('\n'), at && !stack && JSON.stringify(at)]
+  for (const text of texts) if (text) console.log(String(text).trimEnd().replace(/^/gm, '    '))
 }
 
 /** One line for each reason. */

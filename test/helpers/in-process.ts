@@ -26,11 +26,9 @@ const methods = ['test', 'spawn', 'beforeEach', 'afterEach', 'teardown'] as cons
 /** In milliseconds, for a test that sets no `timeout`. */
 const TIMEOUT = 60_000
 
-// tap's root, which the files import, runs nothing here.
-root.setTimeout(0)
-
 /** Imports a test file. Its tests and hooks are noted down instead of run. */
 export async function callsOf (importFile: () => Promise<unknown>): Promise<Call[]> {
+  endNoProcess()
   const calls: Call[] = []
   const originals = methods.map((method) => [method, root[method]] as const)
   for (const method of methods) Object.assign(root, { [method]: (...args: unknown[]) => { calls.push({ method, args }) } })
@@ -40,6 +38,14 @@ export async function callsOf (importFile: () => Promise<unknown>): Promise<Call
     Object.assign(root, Object.fromEntries(originals))
   }
   return calls
+}
+
+/** Turns off the timeout of tap's root, which runs nothing here. It would tell the parent process, but that one may not be tap. */
+function endNoProcess (): void {
+  const { send } = process
+  process.send = undefined
+  root.setTimeout(0)
+  process.send = send
 }
 
 /** Runs tests one after the other, with their subtests and hooks. An error that nothing in them catches is a failure, too. */
