@@ -89,3 +89,24 @@ t.test('the suite refuses to run with fewer than 12 parallel calls, which would 
   }
   storageConformance({ ...harness, parallel: 12 })
 })
+
+t.test('the suite fails if open() returns no adapter, and closes the database', async (t) => {
+  const cases: Array<() => Promise<unknown>> = []
+  let closed = 0
+  storageConformance({
+    test: (_name, run) => { cases.push(run) },
+    open: async () => {
+      const database = await openSqlite(1)
+      return {
+        ...database,
+        storages: [],
+        close: async () => {
+          closed++
+          await database.close()
+        }
+      }
+    }
+  })
+  await t.rejects(cases[0]!(), { name: 'TypeError', message: 'open() must resolve to at least one adapter in `storages`. Got none' })
+  t.equal(closed, 1)
+})
