@@ -186,9 +186,9 @@ async function timings (t: Test, pairs: number) {
     const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => `${name}${number}@example.com`) as [string, string, string, string]
     for (const email of [a, b, c]) insert.run(email, email)
     for (const [route, { unknown, known }] of Object.entries(measured)) {
-      const place = (number + 20) * 4
-      const withUnknown = await measurePair(route, [d, a], place)
-      const withKnown = await measurePair(route, [b, c], place + 2)
+      const position = (number + 20) * 4
+      const withUnknown = await measurePair(route, [d, a], position)
+      const withKnown = await measurePair(route, [b, c], position + 2)
       // The first ones only warm up the compiler and the prepared statements.
       if (number < 0) continue
       unknown.push(withUnknown)

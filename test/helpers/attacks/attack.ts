@@ -26,7 +26,7 @@ export async function atOnce<T> (times: number, act: (position: number) => Promi
 }
 
 /** Runs `act` that many times, at most `width` of them in parallel. */
-export async function inTurns (times: number, width: number, act: (position: number) => Promise<void>): Promise<void> {
+export async function withConcurrency (times: number, width: number, act: (position: number) => Promise<void>): Promise<void> {
   let next = 0
   await atOnce(width, async () => {
     while (next < times) await act(next++)
@@ -44,7 +44,7 @@ export interface Asked {
 /** Requests a code for each email, each in its own browser. At most `sizes.parallel` requests run in parallel. */
 export async function askForCodes (target: Target, addresses: readonly string[]): Promise<Asked[]> {
   const asked: Array<Omit<Asked, 'code'>> = []
-  await inTurns(addresses.length, target.sizes.parallel, async (n) => {
+  await withConcurrency(addresses.length, target.sizes.parallel, async (n) => {
     const email = addresses[n]!
     const browser = visitor(target)
     asked[n] = { browser, email, id: expect200(await browser.requestOtp(email)).body.request_id }

@@ -3,7 +3,7 @@ import type { Answer } from '../browser.ts'
 import type { Cluster } from '../cluster.ts'
 import { toldToStop } from '../stops.ts'
 import { visitor } from '../target.ts'
-import { askForCode, askForCodes, atOnce, enterCode, freshAddress, inTurns, readToken, tally, type Asked } from './attack.ts'
+import { askForCode, askForCodes, atOnce, enterCode, freshAddress, withConcurrency, readToken, tally, type Asked } from './attack.ts'
 
 /** The cluster without the servers that are dead or will be killed. */
 function only (cluster: Cluster, servers: readonly number[]): Cluster {
@@ -50,7 +50,7 @@ export async function crashInTraffic (t: Test, cluster: Cluster, victim: number,
 
   // Only a few at a time, so that most of them come after the tenth response.
   const entered: Array<Array<Answer | 'cut off'>> = []
-  await inTurns(people.length, 8, async (n) => {
+  await withConcurrency(people.length, 8, async (n) => {
     entered[n] = await Promise.all([victim, ...living].map((server) => enter(people[n]!, server)))
   })
   await crash

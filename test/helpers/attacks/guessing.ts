@@ -1,6 +1,6 @@
 import { visitor } from '../target.ts'
 import {
-  askForCode, askForCodes, atOnce, enterCode, failuresOf, freshAddress, inTurns, readToken, tally, wrongCodes, type Attack
+  askForCode, askForCodes, atOnce, enterCode, failuresOf, freshAddress, withConcurrency, readToken, tally, wrongCodes, type Attack
 } from './attack.ts'
 
 const OPENED = '200'
@@ -27,7 +27,7 @@ export const oneRightAmongWrong: Attack = async (t, target) => {
   const { parallel, rounds } = target.sizes
   const asked = await askForCodes(target, Array.from({ length: rounds }, freshAddress))
   const outcomes: string[] = []
-  await inTurns(rounds, 4, async (round) => {
+  await withConcurrency(rounds, 4, async (round) => {
     const { email, id, code } = asked[round]!
     // The right code is sometimes among the first few, and sometimes far behind.
     const guesses = wrongCodes(parallel - 1, code).toSpliced(round % 2 === 0 ? round % 5 : round, 0, code)

@@ -1,6 +1,6 @@
 import { visitor, type Target } from '../target.ts'
 import {
-  askForCode, askForCodes, atOnce, enterCode, expect200, freshAddress, inTurns, sessionOf, tally, type Attack
+  askForCode, askForCodes, atOnce, enterCode, expect200, freshAddress, withConcurrency, sessionOf, tally, type Attack
 } from './attack.ts'
 import { Browser } from '../browser.ts'
 
@@ -42,14 +42,14 @@ export const logoutRacingRefresh: Attack = async (t, target) => {
   const tokens: string[] = []
   const cookies: Browser[] = []
   let refreshed = 0
-  await inTurns(rounds, 10, async (round) => {
+  await withConcurrency(rounds, 10, async (round) => {
     const asked = logins[round]!
     tokens.push(await enterCode(asked))
     const tabs = await atOnce(4, async (n) => tab(target, asked.browser, n + round))
     // In each round the logout has another position among the refreshes.
-    const inTurn = tabs.map((one) => one.refresh)
-    inTurn.splice(round % 5, 0, asked.browser.logout)
-    const answers = await Promise.all(inTurn.map((send) => send()))
+    const requests = tabs.map((one) => one.refresh)
+    requests.splice(round % 5, 0, asked.browser.logout)
+    const answers = await Promise.all(requests.map((send) => send()))
     expect200(answers[round % 5]!)
     const given = answers.flatMap(({ body }) => body.access_token ?? [])
     refreshed += given.length

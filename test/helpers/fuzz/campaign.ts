@@ -50,9 +50,9 @@ export async function fuzz ({ seed, requests }: { seed: number, requests: number
       app.clock.advance(dice.weighted([[800, 1], [180, 15], [16, 70], [3, 1_000], [1, 20_000]]) * (dice.chance(1) ? 20 : 1))
       if (dice.chance(5)) await app.renewTokens()
       const volley = Array.from({ length: Math.min(1 + dice.below(AT_ONCE), requests - sent) }, () => {
-        const place = dice.below(CLIENTS)
-        if (dice.chance(2)) clients[place] = createActor(dice)
-        const actor = clients[place]!
+        const position = dice.below(CLIENTS)
+        if (dice.chance(2)) clients[position] = createActor(dice)
+        const actor = clients[position]!
         return { actor, shot: toShot(dice, odd, plan(dice, actor, app)) }
       })
       sent += volley.length

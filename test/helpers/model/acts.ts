@@ -35,7 +35,7 @@ function learnTokens (run: Run, { tokens }: Observed): void {
 interface Asking {
   visitor: number
   address: number
-  place: number
+  location: number
   carried: Carried
   provider: 'works' | 'rejects' | 'hangs'
   crash: Crash | null
@@ -44,7 +44,7 @@ interface Asking {
 export async function askForCode (run: Run, input: Asking): Promise<void> {
   const who = run.visitors[input.visitor]!
   const email = run.addresses[input.address]!
-  const { ip, network } = run.places[input.place]!
+  const { ip, network } = run.locations[input.location]!
   const { field, id } = carry(run, who, input.carried)
   run.world.provider = input.provider
   const { seen } = await run.send(who, { method: 'POST', url: '/auth/request-otp', remoteAddress: ip, payload: { email, ...field } },

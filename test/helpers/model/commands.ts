@@ -32,7 +32,7 @@ const one = <T> (value: T) => fc.constant(value)
 
 /** The same values come again and again, because only repeated values reach a limit. */
 const visitor = fc.oneof({ weight: 3, arbitrary: one(0) }, { weight: 2, arbitrary: fc.nat(2) })
-const place = fc.oneof({ weight: 1, arbitrary: one(0) }, { weight: 2, arbitrary: fc.nat(5) })
+const location = fc.oneof({ weight: 1, arbitrary: one(0) }, { weight: 2, arbitrary: fc.nat(5) })
 const address = fc.oneof({ weight: 4, arbitrary: one(0) }, { weight: 1, arbitrary: fc.nat(2) })
 const death = fc.record({ at: fc.integer({ min: 1, max: 9 }), tookEffect: fc.boolean() })
 const crash = fc.oneof({ weight: 7, arbitrary: one(null) }, { weight: 1, arbitrary: death })
@@ -46,7 +46,7 @@ const token = fc.oneof({ weight: 3, arbitrary: one('cookie' as const) }, { weigh
 const asking = {
   visitor,
   address,
-  place,
+  location,
   carried,
   provider: fc.oneof({ weight: 8, arbitrary: one('works' as const) }, { weight: 1, arbitrary: fc.constantFrom('rejects' as const, 'hangs' as const) }),
   crash
@@ -74,8 +74,8 @@ const weighted: Array<[number, fc.Arbitrary<Step<any>>]> = [
   [6, step('ask for a code', fc.record(asking), askForCode)],
   [5, step('enter a code', fc.record(entering), enterCode)],
   [3, step('ask and enter wrong codes', fc.record({ ...asking, times: fc.integer({ min: 2, max: 4 }) }), enterWrongCodes)],
-  [4, step('log in', fc.record({ visitor, address, place }), logIn)],
-  [1, step('crash during a login', fc.record({ visitor, address, place, isPrepared: fc.boolean(), crash: death }), dieAtLogin)],
+  [4, step('log in', fc.record({ visitor, address, location }), logIn)],
+  [1, step('crash during a login', fc.record({ visitor, address, location, isPrepared: fc.boolean(), crash: death }), dieAtLogin)],
   [1, step('ask while the email provider is down', fc.record({ ...asking, times: fc.integer({ min: 2, max: 4 }) }), askWhileProviderIsDown)],
   [7, step('refresh', fc.record({ visitor, token, crash }), refresh, hasLoggedIn)],
   [2, step('log out', fc.record({ visitor, token, bearer: fc.option(fc.nat(3)), crash }), logOut, hasLoggedIn)],

@@ -13,7 +13,7 @@ let runs = 0
 const MANY = 40
 
 /** An IP address that requests come from, and the network that it counts as. */
-export interface Place {
+export interface Location {
   ip: string
   network: string
 }
@@ -35,7 +35,7 @@ type Predict = (model: Model, drawn: Observed) => Expected
 export class Run {
   readonly world: World
   readonly addresses: readonly string[]
-  readonly places: readonly Place[]
+  readonly locations: readonly Location[]
   readonly visitors: readonly Visitor[]
   readonly ids: string[] = []
   readonly refreshTokens: string[] = []
@@ -51,7 +51,7 @@ export class Run {
     this.world = world
     this.addresses = [`anna-${run}@example.com`, `anna-${run}+shop@example.com`, `bert-${run}@example.com`]
     const [high, low] = [run >> 8, run & 255]
-    this.places = [
+    this.locations = [
       { ip: `10.${high}.${low}.1`, network: 'office' },
       { ip: `::ffff:10.${high}.${low}.254`, network: 'office' },
       { ip: `11.${high}.${low}.1`, network: 'home' },

@@ -11,7 +11,7 @@ export async function openStore ({ file }: SpecOf<'sqlite'>): Promise<Store> {
   // With WAL this is safe, and the disk does not slow down the races.
   client.pragma('synchronous = NORMAL')
   return {
-    storage: inTurns(drizzleStorage(db)),
+    storage: serialized(drizzleStorage(db)),
     countUsers: async (email) => db.select({ n: count() }).from(users).where(eq(users.email, email)).get()!.n,
     countSessions: async (userId) => db.select({ n: count() }).from(sessions).where(eq(sessions.userId, userId)).get()!.n,
     close: async () => { client.close() }
@@ -22,7 +22,7 @@ export async function openStore ({ file }: SpecOf<'sqlite'>): Promise<Store> {
  * The same storage, in which each call first waits for the next turn of the event loop, as over a network. Otherwise a
  * synchronous driver would run a whole request at once, and requests in one process would never race.
  */
-function inTurns (storage: OtpAuthStorage): OtpAuthStorage {
+function serialized (storage: OtpAuthStorage): OtpAuthStorage {
   const verbs = storage as unknown as Record<string, (input: unknown) => unknown>
   const waiting: Record<string, unknown> = { userId: storage.userId }
   for (const verb of STORAGE_VERBS) {
