@@ -6,6 +6,14 @@
  */
 const groups = [
   {
+    sources: ['src/core/token-cache.ts'],
+    tests: ['test/unit/core/token-cache.test.ts', 'test/threats/token-cache.test.ts']
+  },
+  {
+    sources: ['src/core/type-checks.ts'],
+    tests: ['test/unit/options/resolve.test.ts', 'test/unit/options/rules.test.ts']
+  },
+  {
     sources: ['src/core/tokens.ts', 'src/core/key-derivation.ts', 'src/http/jwt.ts', 'src/http/credentials.ts'],
     tests: [
       'test/unit/core/key-derivation.test.ts', 'test/unit/core/tokens.test.ts', 'test/threats/token-forgery.test.ts', 'test/use-cases/secret-rotation.test.ts',

@@ -153,3 +153,22 @@ t.test('if a hook of the application fails after the handler, no cookie of the p
     t.same([...new Set(response.setCookies)], ['application=1'], hook)
   }
 })
+
+t.test('the application\'s error handler learns which rule of the schema a body breaks', async (t) => {
+  const keywords: unknown[] = []
+  const { app } = await buildApp(t, {
+    before: (app) => {
+      app.setErrorHandler((error: { validation?: Array<{ keyword: string, instancePath: string }> }, _request, reply) => {
+        keywords.push(error.validation?.map(({ keyword, instancePath }) => [keyword, instancePath]))
+        reply.code(400).send()
+      })
+    }
+  })
+  const email = 'anna@example.com'
+  for (const payload of [{ email }, { email, code: '1', other: 1 }, { email, code: '' }, { email, code: 'x'.repeat(65) }, { email, code: 1 }]) {
+    await app.inject({ method: 'POST', url: '/auth/verify-otp', payload })
+  }
+  t.strictSame(keywords.map((list) => (list as unknown[][])[0]), [
+    ['required', '/code'], ['additionalProperties', '/other'], ['minLength', '/code'], ['maxLength', '/code'], ['type', '/code']
+  ])
+})
