@@ -57,7 +57,7 @@ const groups = [
   {
     sources: ['src/storage/'],
     tests: [
-      'test/use-cases/users.test.ts', 'test/adapters/sqlite.test.ts', 'test/adapters/users-table.test.ts', 'test/threats/storage-faults.test.ts',
+      'test/use-cases/users.test.ts', 'test/pinned/stored-values.test.ts', 'test/adapters/sqlite.test.ts', 'test/adapters/users-table.test.ts', 'test/threats/storage-faults.test.ts',
       'test/use-cases/verify-otp.test.ts', 'test/use-cases/request-otp.test.ts'
     ]
   }

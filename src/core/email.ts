@@ -1,14 +1,14 @@
 import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
 
-/** RFC 5321, section 4.5.3.1: 64 octets before the "@", and 256 for the whole path including its angle brackets. */
+/** RFC 5321, section 4.5.3.1: 64 octets before the "@". It allows 256 for `<address>`, so 254 remain for the address itself. */
 const MAX_LOCAL = 64
 const MAX_ADDRESS = 254
 
 /** A dot-atom (RFC 5322, section 3.2.3). It has no quotes, commas, spaces or brackets, so it cannot hold a list or a display name. */
 const ASCII_LOCAL = /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/
 
-/** Allowed if the application's own normalizeEmail decides about the spelling: letters of any script, in upper and lower case. */
+/** If the application has its own normalizeEmail, letters of any script are allowed, in upper and lower case. */
 const UNICODE_LOCAL = /^[\p{L}\p{M}\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{M}\p{N}!#$%&'*+/=?^_`{|}~-]+)*$/u
 
 /**
@@ -29,9 +29,9 @@ const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 export type EmailResult = { email: string } | { reason: string }
 
 /**
- * Reads an address: trims it, turns ASCII letters into lower case (folding all of Unicode would merge accounts), converts the
- * domain to its ASCII form (A-labels) and validates the result. Plus-tags and dots are kept, because they may belong to
- * different people.
+ * Reads an address: trims it, turns ASCII letters into lower case, converts the domain to its ASCII form (A-labels) and
+ * validates the result. Letters outside of ASCII keep their case, because different addresses could become the same one.
+ * Plus-tags and dots are kept, because addresses that differ only in them may belong to different people.
  */
 export function readEmail (typed: string, normalize?: (typed: string) => string): EmailResult {
   return normalize === undefined ? canonical(lowerCaseAscii(typed.trim()), ASCII_LOCAL) : readWith(normalize, typed)

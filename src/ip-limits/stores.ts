@@ -1,7 +1,7 @@
 import { invalidOption } from '../errors.ts'
 import type { RateLimitStore } from '../options/types.ts'
 
-/** Windows in each of the two maps of a limit. One limit needs at most about 20 MB. */
+/** The count of one key in one period is a window. {@link MemoryStore} has two maps, each with at most so many: about 20 MB. */
 const MAX_WINDOWS = 50_000
 
 /**
@@ -9,7 +9,7 @@ const MAX_WINDOWS = 50_000
  * changing it. If several requests arrive at once, each would see the count of the last one, and all would be refused.
  *
  * At least the 50,000 windows that started last are kept. When the newer map is full, or all windows in the older map have
- * ended, the newer map replaces the older one. Removing windows one by one would cost more the more of them there are.
+ * ended, the newer map replaces the older one. Removing ended windows one by one would become slower as their number grows.
  */
 export class MemoryStore implements RateLimitStore {
   #newer = new Map<string, { count: number, endsAt: number }>()

@@ -15,7 +15,7 @@ const RequestedOtp = successResponse('A code was sent, if this address can recei
   request_id: Type.String({ description: 'Send it with the code. Attempts that include it have their own limit.' }),
   expires_in: Type.Integer({ description: 'Seconds until the code expires.' }),
   resend_after: Type.Integer({ description: 'Seconds until another code can be requested.' }),
-  code_length: Type.Integer({ description: 'Characters in the code: digits, or 13 letters and digits.' })
+  code_length: Type.Integer({ description: 'Number of characters in the code. A code with 13 characters has letters and digits, a shorter one only digits.' })
 }, {
   message: MESSAGES.requested,
   request_id: EXAMPLE_REQUEST_ID,
@@ -28,21 +28,21 @@ const tokens = (description: string, cookies: string) => successResponse(descrip
   access_token: Type.String(),
   token_type: Type.Literal('bearer'),
   expires_in: Type.Integer({ description: 'Seconds until the access token expires.' }),
-  refresh_token: Type.Optional(Type.String({ description: 'Present if bodies contain refresh tokens.' }))
+  refresh_token: Type.Optional(Type.String({ description: 'Present if the server returns refresh tokens in the body.' }))
 }, { access_token: 'header.claims.signature', token_type: 'bearer', expires_in: 900 }, setsCookies(cookies))
 
-const LoggedOut = successResponse('The session has ended.', { message: Type.String() }, { message: MESSAGES.loggedOut },
+const LoggedOut = successResponse('The user is logged out.', { message: Type.String() }, { message: MESSAGES.loggedOut },
   setsCookies('Clears the refresh token.'))
 
 const detail = Type.String({ description: 'The same text as `message`.' })
-const retryAfter = Type.Integer({ description: 'Seconds until an attempt can succeed.' })
+const retryAfter = Type.Integer({ description: 'Seconds to wait before the next request.' })
 const attemptsRemaining = Type.Integer({ description: 'Attempts left for this code. Only if the request ID belongs to a code that is still valid.' })
 
 const error = (description: string, errors: ExampleError[], extras: TProperties = {}) =>
   errorResponse(description, errors, { detail, ...extras })
 
 const tooMany = (...errors: ExampleError[]) => errorResponse('Too many requests.', errors, { detail, retryAfter },
-  { 'Retry-After': { type: 'integer', description: 'Seconds until an attempt can succeed.' } })
+  { 'Retry-After': { type: 'integer', description: 'Seconds to wait before the next request.' } })
 
 // Responses of Fastify itself, and its response to an error in the application's code.
 const INVALID_JSON = {
@@ -53,13 +53,13 @@ const TOO_LARGE = { statusCode: 413, code: 'FST_ERR_CTP_BODY_TOO_LARGE', message
 const NOT_JSON = { statusCode: 415, code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE', message: 'Unsupported Media Type' }
 const FAILED = { statusCode: 500, code: 'ERR_OF_THE_APPLICATION', message: 'Something went wrong' }
 
-const badBody = (example: ExampleError) => error('The body is not JSON or does not match the schema.', [example, INVALID_JSON])
+const badBody = (example: ExampleError) => error('The body is not valid JSON or does not match the schema.', [example, INVALID_JSON])
 
 const commonResponses = {
   400: badBody(UNKNOWN_FIELD),
   403: error('The request comes from another site.', [crossSite()]),
   413: error('The body is too large.', [TOO_LARGE]),
-  415: error('The body is not JSON.', [NOT_JSON]),
+  415: error('The content type is not application/json.', [NOT_JSON]),
   429: tooMany(tooManyRequests(60_000)),
   500: error("The application's own code threw an error.", [FAILED]),
   503: error('Storage or the rate limit store failed.', [storageUnavailable(new Error())])

@@ -39,15 +39,15 @@ const descriptions: Record<RouteName, Description> = {
   },
   logout: {
     summary: 'End the session',
-    description: 'Ends the session of the refresh token or of the bearer token. Without a token the response is the same.',
+    description: 'Ends the sessions of the refresh token and of the bearer token. Without a token the response is the same.',
     security: (options) => [NO_CREDENTIALS, ...refreshCookie(options), ...bearer(options)]
   }
 }
 
 /**
  * Adds the parts that @fastify/swagger reads to a route: fields of the schema, and a transform. This transform replaces the
- * option `transform` of @fastify/swagger, which may be made for another kind of schema, such as zod's. A transform that the
- * application sets for one of our routes in `routes` runs after ours and receives its result.
+ * option `transform` of @fastify/swagger, which may be made for another kind of schema, such as zod's. If the
+ * application sets a transform in the option `routes`, it runs after ours and receives its result.
  */
 export function documentRoute<Schema extends { body: object, response: object }> (
   { services: { options }, cookies }: HttpContext, route: RouteName, schema: Schema
@@ -77,7 +77,8 @@ export function documentRoute<Schema extends { body: object, response: object }>
 
 /**
  * A body as the document shows it. An empty body is left out, because @fastify/swagger documents every body as required. The email
- * address gets its format only here: TypeBox refuses any value whose format is not registered.
+ * address gets `format: 'email'` only here. In the schema that validates requests, TypeBox would refuse every address, because
+ * this format is not registered there.
  */
 function documentedBody ({ properties, ...body }: TObject): object | undefined {
   if (Object.keys(properties).length === 0) return undefined

@@ -32,6 +32,7 @@ t.test('X-Forwarded-For logs one warning if trustProxy is off', async (t) => {
   t.equal(count(/trustProxy/), 0)
   for (const url of ['/auth/logout', '/auth/refresh', '/auth/logout']) await browser().post(url, {}, forwarded)
   t.equal(count(/trustProxy/), 1)
+  t.equal(count(/has the header X-Forwarded-For.*share the limits of one network.*you can ignore this warning/), 1)
 })
 
 t.test('X-Forwarded-For from a peer that trustProxy does not include logs one warning, even if trustProxy is a number', async (t) => {

@@ -56,7 +56,10 @@ for (const refreshTokenDelivery of ['cookie', 'both', 'body'] as const) {
     t.same(refresh.security, { cookie: [cookie], both: [{}, cookie], body: [] }[refreshTokenDelivery])
     t.same(logout.security, [{}, ...(refreshTokenDelivery === 'body' ? [] : [cookie]), ...BEARER])
     t.equal(refresh.requestBody === undefined, refreshTokenDelivery === 'cookie')
-    t.match(doc.components.securitySchemes['otp_auth.bearer'], { type: 'http', scheme: 'bearer' })
+    t.match(doc.components.securitySchemes['otp_auth.bearer'], {
+      type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'The access token of /verify-otp or /refresh.'
+    })
+    if (refreshTokenDelivery !== 'body') t.match(doc.components.securitySchemes['otp_auth.refresh_cookie'], { description: /^The refresh token\. / })
     t.equal(doc.components.securitySchemes['otp_auth.refresh_cookie']?.name, refreshTokenDelivery === 'body' ? undefined : '__Host-refresh_token')
   })
 }
@@ -144,7 +147,9 @@ t.test('two instances have two tags and two security schemes, and a scheme of th
 t.test('a Swagger 2 document describes the token as a header and has no cookies', async (t) => {
   const { doc } = await document(t, { swagger: { swagger: { info: { title: 'App', version: '1' } } } })
   await isValid(t, doc)
-  t.match(doc.securityDefinitions, { 'otp_auth.bearer': { type: 'apiKey', in: 'header' } })
+  t.match(doc.securityDefinitions, {
+    'otp_auth.bearer': { type: 'apiKey', in: 'header', name: 'authorization', description: /^The access token .* after "Bearer "\.$/ }
+  })
   t.same(doc.paths['/auth/refresh'].post.security, [])
   t.same(doc.paths['/auth/logout'].post.security, [{}, ...BEARER])
   t.same(doc.paths['/verified'].get.security, BEARER)

@@ -45,5 +45,7 @@ t.test('retryAfter is in whole seconds, rounded up, and at least 1', async (t) =
 t.test('the error for an invalid email has the form of a Fastify validation error', async (t) => {
   const error = errors.invalidEmail('must be one address')
   t.equal(error.message, 'body/email must be one address')
-  t.match((error as unknown as { validation: object[] }).validation, [{ keyword: 'email', instancePath: '/email', message: 'must be one address' }])
+  t.match((error as unknown as { validation: object[] }).validation, [
+    { keyword: 'email', instancePath: '/email', schemaPath: '#/properties/email', params: {}, message: 'must be one address' }
+  ])
 })
