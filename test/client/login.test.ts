@@ -268,7 +268,7 @@ t.test('a refresh whose response was lost is sent again at once, within the grac
   t.notOk(events.some(({ type }) => type === 'refresh-token.reused'))
 })
 
-t.test('both requests of a refresh end within the grace period, however long the timeout of other routes is', async (t) => {
+t.test('a refresh and its retry end within the grace period, even if other routes have a longer timeout', async (t) => {
   const timeouts: number[] = []
   t.intercept(AbortSignal, 'timeout', { value: (milliseconds: number) => { timeouts.push(milliseconds) } })
   const fetch = async () => { throw new TypeError('offline') }

@@ -198,7 +198,7 @@ t.test('if delivery is not awaited, an email that was sent causes no delivery.fa
   t.same(events.filter(({ type }) => type === 'delivery.failed'), [])
 })
 
-t.test('an address is hidden in the log whatever its letters, if normalizeEmail keeps upper case', async (t) => {
+t.test('if normalizeEmail keeps upper case, an address is hidden in the log in upper and in lower case', async (t) => {
   const { browser } = await buildApp(t, {
     normalizeEmail: (typed) => typed,
     sendOtp: ({ email }) => { throw new Error(`kept case: ${email} ${email.toUpperCase()}`) }

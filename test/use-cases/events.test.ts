@@ -56,7 +56,7 @@ t.test('refresh-token.reused is emitted once, however many reused tokens arrive 
   t.equal(events.filter(({ type }) => type === 'refresh-token.reused').length, 1)
 })
 
-t.test('the response to a code of the wrong length has the attempts that remain after the earlier wrong ones', async (t) => {
+t.test('a code of the wrong length is not counted: attemptsRemaining stays as it was', async (t) => {
   const { browser, codeFor } = await buildApp(t)
   const anna = browser()
   await anna.requestOtp(EMAIL)
