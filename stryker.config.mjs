@@ -10,6 +10,10 @@ const groups = [
     tests: ['test/unit/core/token-cache.test.ts', 'test/threats/token-cache.test.ts']
   },
   {
+    sources: ['src/core/error-causes.ts'],
+    tests: ['test/threats/storage-faults.test.ts', 'test/adapters/users-table.test.ts', 'test/use-cases/users.test.ts']
+  },
+  {
     sources: ['src/core/type-checks.ts'],
     tests: ['test/unit/options/resolve.test.ts', 'test/unit/options/rules.test.ts']
   },

@@ -118,15 +118,3 @@ export const storageUnavailable = (cause: Error): OtpAuthError => Object.assign(
 export function isOtpAuthError (error: unknown): error is OtpAuthError {
   return String((error as { code?: unknown } | null | undefined)?.code).startsWith('OTP_AUTH_')
 }
-
-/**
- * Returns a copy of an error that is safe to log: only the message and code of the innermost cause. The outer errors may quote
- * a database statement with its parameters, which contain addresses and MACs.
- */
-export function loggableError (error: unknown): Error {
-  let innermost = error
-  while (innermost instanceof Error && innermost.cause instanceof Error) innermost = innermost.cause
-  const { message, code } = innermost instanceof Error ? innermost as Error & { code?: unknown } : { message: String(innermost) }
-  // The code is put into the message, because a logger that follows causes prints only their messages.
-  return new Error(code === undefined ? message : `${message} (${String(code)})`)
-}

@@ -1,4 +1,5 @@
 import { DAY } from '../core/duration.ts'
+import { unlimited } from './counter-windows.ts'
 import type { Services } from './services.ts'
 
 /**
@@ -47,6 +48,5 @@ export async function resetConsecutiveFailures (
  */
 export async function countUnboundAttempt ({ storage, counterKeys, options }: Services, emailHash: string, now: number): Promise<boolean> {
   const short = { length: options.otpExpiry, limit: options.maxOtpAttempts }
-  const long = { length: DAY, limit: Number.MAX_SAFE_INTEGER }
-  return await storage.incrementCounter({ key: counterKeys.unboundAttempts(emailHash), now, cooldown: 0, short, long })
+  return await storage.incrementCounter({ key: counterKeys.unboundAttempts(emailHash), now, cooldown: 0, short, long: unlimited })
 }

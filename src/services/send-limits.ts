@@ -1,14 +1,11 @@
-import { DAY, HOUR } from '../core/duration.ts'
+import { DAY } from '../core/duration.ts'
 import { tooManyRequests } from '../errors.ts'
-import type { Counter, CounterIncrement, CounterWindow } from '../storage/contract.ts'
+import type { Counter, CounterIncrement } from '../storage/contract.ts'
+import { perDay, perHour, unlimited } from './counter-windows.ts'
 import type { Services } from './services.ts'
 
 /** How many rejected emails per hour are removed from the counts. A provider that is down must not be asked again and again. */
 const RELEASES_PER_HOUR = 3
-
-const perHour = (limit: number): CounterWindow => ({ length: HOUR, limit })
-const perDay = (limit: number): CounterWindow => ({ length: DAY, limit })
-const unlimited: CounterWindow = perDay(Number.MAX_SAFE_INTEGER)
 
 /** One increment of one counter, as part of counting an email. */
 interface SendIncrement {

@@ -1,4 +1,5 @@
-import { invalidCode, userCreationFailed, loggableError } from '../errors.ts'
+import { loggableError } from '../core/error-causes.ts'
+import { invalidCode, userCreationFailed } from '../errors.ts'
 import type { UserRecord } from '../storage/contract.ts'
 import { hideAddress } from './log.ts'
 import type { AppRequest, Services } from './services.ts'
@@ -14,8 +15,8 @@ interface VerifiedEmail {
 }
 
 /**
- * Returns the verified user of an address that was just verified. Creates the user if there is none. Only the address
- * identifies a user. If another unique constraint refuses the new row, the existing row with that value is not used.
+ * Marks the user of an address as verified, and creates the user if there is none. Only the address identifies a user. If
+ * another unique constraint refuses the new row, the existing row with that value is not used.
  *
  * Before a user becomes verified, all older sessions of that user ID are revoked. Otherwise an attacker who created the account
  * first would keep a session after its owner logs in (account pre-hijacking). The same applies if the database reuses the ID of

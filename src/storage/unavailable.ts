@@ -1,4 +1,5 @@
-import { loggableError, storageUnavailable } from '../errors.ts'
+import { loggableError } from '../core/error-causes.ts'
+import { storageUnavailable } from '../errors.ts'
 import type { OtpAuthStorage } from './contract.ts'
 import { STORAGE_VERBS } from './verbs.ts'
 

@@ -24,8 +24,8 @@ export interface Pace {
 const realPace: Pace = { now: () => performance.now(), pause: (milliseconds) => setTimeout(milliseconds) }
 
 /**
- * Removes rows that expired more than an hour ago. Logins go on meanwhile: the size of a batch follows the time that the last
- * one took, and the process is left alone for at least as long after each batch.
+ * Removes rows that expired more than an hour ago. So that logins are not blocked, the size of a batch depends on the time that
+ * the last one took, and after each batch the cleanup pauses for at least as long.
  */
 export async function cleanup (services: Services, pace = realPace): Promise<CleanupCount> {
   return {

@@ -94,8 +94,8 @@ async function nextCodeLength (services: Services, emailHash: string, deviceKey:
 }
 
 /**
- * Renews the challenge of a client that requests another code; otherwise stores a new one. An ID that does not belong to a live challenge
- * of this address is never used: an attacker could have planted it in the browser, and would then share the attempts.
+ * Renews the challenge of a client that requests another code; otherwise stores a new one. An ID that does not belong to a live
+ * challenge of this address is never used: an attacker could have planted it in the browser, and would then share the attempts.
  */
 async function saveChallenge (
   { storage, options: { random } }: Services,

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { loggableError } from '../../src/errors.ts'
+import { loggableError } from '../../src/core/error-causes.ts'
 import { STORAGE_VERBS } from '../../src/storage/verbs.ts'
 import { drizzleStorage } from '../../src/storage/drizzle/sqlite/adapter.ts'
 import { buildApp, openDatabase, wrongCode } from '../helpers/app.ts'

@@ -27,7 +27,7 @@ export function createReturningVerbs (dialect: ReturningDialect): OtpAuthStorage
       return consumed ?? null
     },
 
-    incrementCounter: async (take) => !admitsNone(take) && await statements.incrementCounter(incrementValues(take)) === 1,
+    incrementCounter: async (increment) => !admitsNone(increment) && await statements.incrementCounter(incrementValues(increment)) === 1,
 
     countFailure: async (failure) => (await statements.countFailure(failureValues(failure)))[0]!
   }

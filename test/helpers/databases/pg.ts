@@ -45,23 +45,28 @@ export async function startPGlite (): Promise<TestPostgres & { client: PGlite }>
   return { client, handles: [db], end: () => client.close() }
 }
 
+/** A database of its own on a server, with two handles, each on its own pool. */
+async function startOnServer<Pool extends { end (): Promise<void> }, Handle extends PostgresHandle> (
+  url: string, openPool: (database: string) => Pool, handleOn: (pool: Pool) => Handle, migrate: (handle: Handle) => Promise<void>
+): Promise<TestPostgres> {
+  const database = await createDatabase(url)
+  const pools = [openPool(database.name), openPool(database.name)] as const
+  const handles = [handleOn(pools[0]), handleOn(pools[1])] as const
+  await migrate(handles[0])
+  return {
+    handles,
+    async end () {
+      await Promise.all(pools.map((pool) => pool.end()))
+      await database.drop()
+    }
+  }
+}
+
 export const nodePostgres = (url: string): ServerDriver => {
   const pool = (database: string, max: number) => new pg.Pool({ connectionString: onDatabase(url, database), max })
   return {
     name: 'node-postgres',
-    async start () {
-      const database = await createDatabase(url)
-      const pools = [pool(database.name, 8), pool(database.name, 8)]
-      const [first, second] = pools.map((client) => drizzlePg({ client }))
-      await migratePg(first!, migrations)
-      return {
-        handles: [first!, second!],
-        async end () {
-          await Promise.all(pools.map((each) => each.end()))
-          await database.drop()
-        }
-      }
-    },
+    start: () => startOnServer(url, (database) => pool(database, 8), (client) => drizzlePg({ client }), (db) => migratePg(db, migrations)),
     single () {
       const one = pool('postgres', 1)
       return {
@@ -80,19 +85,8 @@ export const postgresJs = (url: string): ServerDriver => {
   const pool = (database: string, max: number) => postgres(onDatabase(url, database), { max, onnotice: () => {} })
   return {
     name: 'postgres.js',
-    async start () {
-      const database = await createDatabase(url)
-      const pools = [pool(database.name, 8), pool(database.name, 8)]
-      const [first, second] = pools.map((client) => drizzlePostgresJs({ client }))
-      await migratePostgresJs(first!, migrations)
-      return {
-        handles: [first!, second!],
-        async end () {
-          await Promise.all(pools.map((each) => each.end()))
-          await database.drop()
-        }
-      }
-    },
+    start: () => startOnServer(url, (database) => pool(database, 8), (client) => drizzlePostgresJs({ client }),
+      (db) => migratePostgresJs(db, migrations)),
     single () {
       const one = pool('postgres', 1)
       return {

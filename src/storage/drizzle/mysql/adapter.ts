@@ -101,11 +101,11 @@ export function drizzleStorage (db: MySqlDatabase, options: DrizzleStorageOption
     },
 
     // Each statement counts in both windows or in none. The last one is for a row that was inserted since the first.
-    async incrementCounter (take) {
-      if (admitsNone(take)) return false
-      const values = incrementValues(take)
-      const increment = async () => await statements.incrementCounter(values) === 1
-      return await increment() || await isFirst(statements.startCounter, values) || await increment()
+    async incrementCounter (increment) {
+      if (admitsNone(increment)) return false
+      const values = incrementValues(increment)
+      const incrementRow = async () => await statements.incrementCounter(values) === 1
+      return await incrementRow() || await isFirst(statements.startCounter, values) || await incrementRow()
     },
 
     async countFailure (failure) {

@@ -8,7 +8,7 @@ import { driverError } from '../driver-error.ts'
 import { preparedByCount, prepareOnce } from '../prepared.ts'
 import { statementRunner, type Connection, type ServerError, type WriteResult } from './connection.ts'
 
-/** The two counts of a failure come back as one number: the count in the window times this, plus the count in a row. */
+/** The two counts of a failure come back as one number: the count in the window times this, plus the number of consecutive failures. */
 export const CONSECUTIVE_SPAN = 2 ** 20
 
 /** The server's codes for a row that its columns and constraints do not accept, if the SQLSTATE does not show it. */

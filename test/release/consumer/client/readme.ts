@@ -1,4 +1,4 @@
-/** The README's example of the client. It is compiled and never run. */
+/** An application's use of the client. It is compiled and never run. */
 import { createOtpAuthClient, OtpAuthClientError } from 'fastify-otp-auth/client'
 
 declare function showUser (id: string | undefined): void
